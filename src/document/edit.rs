@@ -1,0 +1,89 @@
+//! Edits: replacements of spans of a source, applied together.
+
+use zeroize::Zeroizing;
+
+use super::node::Span;
+
+/// Replacements of spans, all of which refer to the same source.
+///
+/// Spans may be given in any order and must not overlap; an empty span inserts. Insertions at one
+/// place keep the order in which they were given.
+#[derive(Default)]
+pub struct Edits {
+    /// All new texts, one behind the other.
+    new: Zeroizing<Vec<u8>>,
+    /// Each span with the range of its text in `new`.
+    spans: Vec<(Span, std::ops::Range<usize>)>,
+}
+
+impl Edits {
+    /// No edits.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Replaces `span` by `text`.
+    pub fn replace(&mut self, span: Span, text: &[u8]) {
+        let start = self.new.len();
+        self.new.extend_from_slice(text);
+        self.spans.push((span, start..self.new.len()));
+    }
+
+    /// Adds all of `other`.
+    pub fn extend(&mut self, other: &Edits) {
+        for (span, range) in &other.spans {
+            self.replace(*span, &other.new[range.clone()]);
+        }
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Whether any edit touches a byte of `span`.
+    pub fn touches(&self, span: Span) -> bool {
+        self.spans.iter().any(|(s, _)| s.start < span.end && span.start < s.end)
+    }
+
+    /// The source with all edits made.
+    ///
+    /// # Panics
+    /// When two edits overlap, which is a bug of the one who made them.
+    pub fn apply(mut self, source: &[u8]) -> Zeroizing<Vec<u8>> {
+        self.spans.sort_by_key(|(span, _)| (span.start, span.end));
+        let removed: usize = self.spans.iter().map(|(span, _)| span.len()).sum();
+        let mut out = Zeroizing::new(Vec::with_capacity(source.len() - removed + self.new.len()));
+        let mut at = 0;
+        for (span, range) in &self.spans {
+            assert!(at <= span.start as usize, "edits overlap");
+            out.extend_from_slice(&source[at..span.start as usize]);
+            out.extend_from_slice(&self.new[range.clone()]);
+            at = span.end as usize;
+        }
+        out.extend_from_slice(&source[at..]);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_every_byte_outside_the_spans() {
+        let mut edits = Edits::new();
+        edits.replace(Span::new(6, 11), b"there");
+        edits.replace(Span::new(0, 0), b">");
+        edits.replace(Span::new(11, 11), b"!");
+        assert_eq!(&*edits.apply(b"hello world\n"), b">hello there!\n");
+    }
+
+    #[test]
+    fn insertions_at_one_place_keep_their_order() {
+        let mut edits = Edits::new();
+        edits.replace(Span::new(1, 1), b"1");
+        edits.replace(Span::new(1, 1), b"2");
+        assert_eq!(&*edits.apply(b"ab"), b"a12b");
+    }
+}

@@ -1,0 +1,21 @@
+//! Encrypts Kubernetes Secrets in git, byte for byte, in the sops format.
+//!
+//! The modules stand in one order, and each imports only modules further down this list:
+//!
+//! | module | is | |
+//! |---|---|---|
+//! | [`cli`] | words typed, words printed; one file a command | front |
+//! | [`keys`] | key services: age today; one file a service | edge: touches the world, decides nothing |
+//! | [`host`] | files, terminal, processes, environment, clock, random | edge |
+//! | [`config`] | `.sops.yaml`, parsed | core: values in, values out |
+//! | [`manifest`] | what Kubernetes objects mean | core |
+//! | [`crypt`] | data keys, encrypted values, MAC, envelope, selection | core |
+//! | [`document`] | a file as bytes plus a lossless tree; edits by span | core |
+
+pub mod cli;
+pub mod keys;
+pub mod host;
+pub mod config;
+pub mod manifest;
+pub mod crypt;
+pub mod document;
