@@ -31,6 +31,8 @@ pub use key_path::{KeyPath, KeyPathError, Step};
 pub use node::{Branch, Comment, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
 pub use number::{float_plain, float_shortest};
 
+pub(crate) use yaml::duplicate_key;
+
 use zeroize::Zeroizing;
 
 /// A file's bytes, and where the values in them stand.

@@ -180,6 +180,40 @@ pub struct Branch {
     pub flow: bool,
 }
 
+impl Branch {
+    /// What to cut from a flow collection or a JSON value so that the entries marked `gone` are away, commas included.
+    pub fn cuts(&self, gone: &[bool]) -> Vec<Span> {
+        let start_of = |item: &Item| item.key.as_ref().map_or(item.node.span().start, |key| key.span.start);
+        let mut cuts = Vec::new();
+        let mut kept_end = None;
+        // Where the run of entries that are gone before any kept one begins.
+        let mut leading = None;
+        for (item, gone) in self.items.iter().zip(gone) {
+            let end = item.node.span().end;
+            match (gone, kept_end) {
+                (true, Some(kept)) => {
+                    let start = cuts.last().map_or(kept, |cut: &Span| cut.end.max(kept));
+                    cuts.push(Span { start, end });
+                }
+                (true, None) => {
+                    let (start, _) = leading.unwrap_or((start_of(item), end));
+                    leading = Some((start, end));
+                }
+                (false, _) => {
+                    if let Some((start, _)) = leading.take() {
+                        cuts.push(Span { start, end: start_of(item) });
+                    }
+                    kept_end = Some(end);
+                }
+            }
+        }
+        if let Some((start, end)) = leading {
+            cuts.push(Span { start, end });
+        }
+        cuts
+    }
+}
+
 /// One entry of a map or a list, or a comment among them.
 #[derive(Debug, Clone)]
 pub struct Item {
@@ -226,6 +260,35 @@ impl Node {
             Node::Map(branch) | Node::List(branch) => branch.span,
             Node::Comment(comment) => comment.span,
             Node::Alias { span, .. } => *span,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Edits;
+
+    #[test]
+    fn cutting_entries_takes_their_commas_along() {
+        let source = "[a, b, c, d]";
+        let leaf = |start| {
+            let span = Span::new(start, start + 1);
+            Item { key: None, node: Node::Leaf(Leaf { scalar: Scalar::Null, span, style: Style::PlainFlow }) }
+        };
+        let branch = Branch { items: [1, 4, 7, 10].map(leaf).to_vec(), span: Span::new(0, 12), flow: true };
+        for (gone, left) in [
+            ([true, false, false, false], "[b, c, d]"),
+            ([false, true, true, false], "[a, d]"),
+            ([true, true, false, true], "[c]"),
+            ([false, false, false, true], "[a, b, c]"),
+            ([true; 4], "[]"),
+        ] {
+            let mut edits = Edits::new();
+            for cut in branch.cuts(&gone) {
+                edits.replace(cut, b"");
+            }
+            assert_eq!(&*edits.apply(source.as_bytes()), left.as_bytes());
         }
     }
 }

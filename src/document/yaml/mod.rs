@@ -1,20 +1,21 @@
-//! json
+//! YAML: the tree, how scalars resolve and are spelled, where comments belong, and the envelope's place.
+//!
+//! Syntax is granit-parser's business; meaning is sops's, which reads YAML with go-yaml v3: which type a plain
+//! scalar has ([`scalar`]), which map a comment belongs to ([`comments`]), what aliases stand for ([`tree`]).
 
-use zeroize::Zeroizing;
+mod comments;
+mod envelope;
+mod scalar;
+mod tree;
 
-use super::attachment::AttachmentStyle;
-use super::edit::Edits;
-use super::node::{Leaf, Scalar};
-use super::{ParseError, Root};
+use super::{Format, ParseError, ParseProblem, Root};
 
-pub(super) fn parse(_source: &[u8]) -> Result<Vec<Root>, ParseError> {
-    unimplemented!()
-}
+pub(super) use envelope::attach;
+pub(super) use scalar::{Resolved, resolve, spell};
+pub(crate) use tree::duplicate_key;
 
-pub(super) fn spell(_source: &[u8], _leaf: &Leaf, _value: &Scalar) -> Zeroizing<Vec<u8>> {
-    unimplemented!()
-}
-
-pub(super) fn attach(_source: &[u8], _roots: &[Root], _value: &serde_json::Value, _style: &AttachmentStyle) -> Edits {
-    unimplemented!()
+pub(super) fn parse(source: &[u8]) -> Result<Vec<Root>, ParseError> {
+    let text = std::str::from_utf8(source)
+        .map_err(|e| ParseError::at(Format::Yaml, ParseProblem::NotUtf8, source, e.valid_up_to()))?;
+    tree::build(text)
 }

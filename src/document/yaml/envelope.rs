@@ -1,0 +1,248 @@
+//! The envelope of a YAML document: its entry `sops` at the top, found and written as sops writes it.
+
+use serde_json::{Map, Value};
+
+use super::spell;
+use crate::document::Root;
+use crate::document::attachment::{self, Attachment, AttachmentStyle};
+use crate::document::edit::Edits;
+use crate::document::node::{Branch, Item, Leaf, Node, Scalar, Span, Style, Text};
+use crate::document::number::float_plain;
+
+/// Blanks per level that sops uses.
+const SOPS_INDENT: usize = 4;
+
+/// Splits the entry `sops` off from the top of a document.
+pub(super) fn detach(source: &str, root: &mut Root) {
+    let bytes = source.as_bytes();
+    let is_envelope =
+        |item: &Item| item.key.as_ref().is_some_and(|k| k.text.bytes(bytes) == attachment::NAME.as_bytes());
+    let Some(index) = root.branch.items.iter().position(is_envelope) else { return };
+    let before = index.checked_sub(1).map(|i| root.branch.items[i].node.span().end);
+    let after = root.branch.items.get(index + 1).and_then(|next| next.key.as_ref()).map(|key| key.span.start);
+    let item = root.branch.items.remove(index);
+    let key = item.key.as_ref().expect("it was found by its key");
+    let end = item.node.span().end.max(key.span.end);
+
+    let cut = if root.branch.flow {
+        match (before, after) {
+            (Some(before), _) => Span { start: before, end },
+            (None, Some(after)) => Span { start: key.span.start, end: after },
+            (None, None) => Span { start: key.span.start, end },
+        }
+    } else {
+        let start = memchr::memrchr(b'\n', &bytes[..key.span.start as usize]).map_or(0, |i| i + 1);
+        let end = end as usize;
+        let line_end = memchr::memchr(b'\n', &bytes[end..]).map_or(bytes.len(), |i| end + i + 1);
+        Span::new(start, line_end)
+    };
+    let indent = match &item.node {
+        Node::Map(inner) if !inner.flow => {
+            let column = column_of(bytes, inner.span.start as usize);
+            column.checked_sub(column_of(bytes, key.span.start as usize)).filter(|indent| *indent > 0)
+        }
+        _ => None,
+    };
+    let value = match to_json(bytes, &item.node) {
+        Value::Object(map) => Some(map),
+        _ => None,
+    };
+    root.attachment = Some(Attachment { value, cuts: vec![cut], style: AttachmentStyle { indent, compact: false } });
+    if !root.branch.flow
+        && let (Some(first), Some(last)) = (root.branch.items.first(), root.branch.items.last())
+    {
+        let first_key = first.key.as_ref().map_or(first.node.span().start, |key| key.span.start);
+        root.branch.span = Span { start: first_key, end: last.node.span().end };
+    }
+}
+
+/// Edits that write `value` as entry `sops` at the end of every document.
+pub(in crate::document) fn attach(source: &[u8], roots: &[Root], value: &Value, style: &AttachmentStyle) -> Edits {
+    let mut edits = Edits::new();
+    let line_break = if source.windows(2).any(|w| w == b"\r\n") { "\r\n" } else { "\n" };
+    let Value::Object(map) = value else { return edits };
+    for root in roots {
+        if root.branch.flow {
+            let text = format!("\"{}\": {}", attachment::NAME, inline(value));
+            match root.branch.items.last() {
+                Some(last) => {
+                    let end = last.node.span().end.max(last.key.as_ref().map_or(0, |key| key.span.end));
+                    edits.replace(Span { start: end, end }, format!(", {text}").as_bytes());
+                }
+                None => {
+                    let at = root.branch.span.start + 1;
+                    edits.replace(Span { start: at, end: at }, text.as_bytes());
+                }
+            }
+            continue;
+        }
+        let first = root.branch.items.iter().find_map(|item| item.key.as_ref());
+        let margin = first.map_or(0, |key| column_of(source, key.span.start as usize));
+        let unit = style.indent.or_else(|| indent_of(source, &root.branch)).unwrap_or(SOPS_INDENT);
+        let at = root.attach_at as usize;
+        let mut text = String::new();
+        if at > 0 && source[at - 1] != b'\n' {
+            text.push_str(line_break);
+        }
+        text.push_str(&" ".repeat(margin));
+        text.push_str(attachment::NAME);
+        text.push(':');
+        let writer = Writer { unit, margin, line_break };
+        writer.map(&mut text, map, writer.next(0), false);
+        text.push_str(line_break);
+        // A document that says `null` in so many words has an empty map; the word must go.
+        if root.branch.items.is_empty() && !root.branch.span.is_empty() {
+            edits.replace(root.branch.span, b"");
+        }
+        edits.replace(Span::new(at, at), text.as_bytes());
+    }
+    edits
+}
+
+/// Columns by which the first nested block map of a document is indented.
+fn indent_of(source: &[u8], branch: &Branch) -> Option<usize> {
+    branch.items.iter().find_map(|item| match (&item.key, &item.node) {
+        (Some(key), Node::Map(inner)) if !inner.flow && !inner.items.is_empty() => {
+            let first = inner.items.iter().find_map(|item| item.key.as_ref())?;
+            column_of(source, first.span.start as usize)
+                .checked_sub(column_of(source, key.span.start as usize))
+                .filter(|indent| (2..=9).contains(indent))
+        }
+        _ => None,
+    })
+}
+
+/// Bytes between the start of a line and `at`.
+fn column_of(source: &[u8], at: usize) -> usize {
+    at - memchr::memrchr(b'\n', &source[..at]).map_or(0, |i| i + 1)
+}
+
+struct Writer<'a> {
+    unit: usize,
+    /// Columns before the document's top-level keys.
+    margin: usize,
+    line_break: &'a str,
+}
+
+impl Writer<'_> {
+    /// The next multiple of the unit behind `column`: go-yaml's indentation.
+    fn next(&self, column: usize) -> usize {
+        self.unit * ((column + self.unit) / self.unit)
+    }
+
+    fn line(&self, out: &mut String, column: usize) {
+        out.push_str(self.line_break);
+        out.extend(std::iter::repeat_n(' ', self.margin + column));
+    }
+
+    /// `key: value` lines at `column`; the first goes on the current line where `inline_first`.
+    fn map(&self, out: &mut String, map: &Map<String, Value>, column: usize, inline_first: bool) {
+        if map.is_empty() {
+            out.push_str(" {}");
+        }
+        for (index, (key, value)) in map.iter().enumerate() {
+            if index > 0 || !inline_first {
+                self.line(out, column);
+            }
+            out.push_str(&scalar(key));
+            out.push(':');
+            self.value(out, value, column);
+        }
+    }
+
+    /// What stands behind `key:` at `column`.
+    fn value(&self, out: &mut String, value: &Value, column: usize) {
+        match value {
+            Value::Object(map) => self.map(out, map, self.next(column), false),
+            Value::Array(list) if list.is_empty() => out.push_str(" []"),
+            Value::Array(list) => {
+                let dash = self.next(column);
+                for item in list {
+                    self.line(out, dash);
+                    out.push_str("- ");
+                    match item {
+                        Value::Object(map) if !map.is_empty() => self.map(out, map, dash + 2, true),
+                        other => out.push_str(&inline(other)),
+                    }
+                }
+            }
+            Value::String(text) if text.contains('\n') && literal_holds(text) => {
+                out.push_str(if text.ends_with('\n') { " |" } else { " |-" });
+                for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
+                    if line.is_empty() {
+                        out.push_str(self.line_break);
+                    } else {
+                        self.line(out, self.next(column));
+                        out.push_str(line);
+                    }
+                }
+            }
+            Value::String(text) => {
+                out.push(' ');
+                out.push_str(&scalar(text));
+            }
+            other => {
+                out.push(' ');
+                out.push_str(&other.to_string());
+            }
+        }
+    }
+}
+
+/// Whether `|` or `|-` can hold a text of several lines as it is.
+fn literal_holds(text: &str) -> bool {
+    !text.starts_with(char::is_whitespace)
+        && !text.ends_with("\n\n")
+        && text.chars().all(|c| c == '\n' || (!c.is_control() && c != '\u{feff}'))
+}
+
+/// A string on one line, quoted where go-yaml quotes.
+fn scalar(text: &str) -> String {
+    if text.contains('\n') {
+        return inline(&Value::String(text.to_owned()));
+    }
+    let leaf = Leaf { scalar: Scalar::Null, span: Span::default(), style: Style::None };
+    let spelled = spell(b"", &leaf, &Scalar::Str(Text::owned(text.as_bytes())));
+    String::from_utf8_lossy(&spelled).into_owned()
+}
+
+/// A value in flow style on one line; JSON with a blank after each colon and comma.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let members: Vec<_> =
+                map.iter().map(|(key, value)| format!("{}: {}", Value::String(key.clone()), inline(value))).collect();
+            format!("{{{}}}", members.join(", "))
+        }
+        Value::Array(list) => format!("[{}]", list.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+/// A node as JSON; timestamps and what JSON cannot hold become text.
+fn to_json(source: &[u8], node: &Node) -> Value {
+    match node.resolved() {
+        Node::Leaf(leaf) => match &leaf.scalar {
+            Scalar::Null | Scalar::Unsupported => Value::Null,
+            Scalar::Bool(value) => Value::Bool(*value),
+            Scalar::Int(value) => Value::from(*value),
+            Scalar::Float(value) => {
+                serde_json::Number::from_f64(*value).map_or_else(|| Value::String(float_plain(*value)), Value::Number)
+            }
+            Scalar::Time(text) => Value::String(text.to_string()),
+            Scalar::Str(text) => Value::String(String::from_utf8_lossy(text.bytes(source)).into_owned()),
+        },
+        Node::Map(branch) => Value::Object(
+            branch
+                .items
+                .iter()
+                .filter_map(|item| {
+                    let key = String::from_utf8_lossy(item.key.as_ref()?.text.bytes(source)).into_owned();
+                    Some((key, to_json(source, &item.node)))
+                })
+                .collect(),
+        ),
+        Node::List(branch) => Value::Array(branch.items.iter().map(|item| to_json(source, &item.node)).collect()),
+        Node::Comment(_) | Node::Alias { .. } => Value::Null,
+    }
+}

@@ -1,0 +1,464 @@
+//! From parser events to the tree: one pass for the nodes, one for the comments, one for the aliases.
+//!
+//! Aliases come last so that what they stand for has its comments: sops replaces an alias by a copy of the
+//! anchored node, comments included.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag, options};
+
+use super::{Resolved, comments, envelope, resolve};
+use crate::document::node::{Branch, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
+use crate::document::{Format, ParseError, ParseProblem, Root};
+
+/// Maps and lists inside each other, aliases expanded.
+const MAX_DEPTH: usize = 128;
+/// Values that all aliases of a file together may stand for.
+const MAX_ALIASED: usize = 1_000_000;
+
+/// Reads all documents of `source`.
+pub(super) fn build(source: &str) -> Result<Vec<Root>, ParseError> {
+    if source.is_empty() {
+        return Err(ParseError::new(Format::Yaml, ParseProblem::Empty));
+    }
+    let mut builder = Builder::new(source);
+    let options = options! {
+        emit_anchor_events: false,
+        emit_comments: false,
+        block_scalar_eof_without_line_feed: true,
+        bom_inside_document_as_content: true,
+        block_nesting_limit: MAX_DEPTH,
+        flow_nesting_limit: MAX_DEPTH,
+    };
+    for next in Parser::new_from_str_with_options(source, options) {
+        let (event, span) = next.map_err(|e| {
+            let at = e.marker().byte_offset().unwrap_or(0);
+            builder.fail(ParseProblem::Syntax(without_quotes(&e.to_string())), at)
+        })?;
+        builder.take(event, &span)?;
+    }
+    let Builder { mut roots, anchors, anchored_keys, aliases, .. } = builder;
+    if roots.is_empty() {
+        return Err(ParseError::new(Format::Yaml, ParseProblem::Syntax("there are only comments".into())));
+    }
+    if let Some(key) = duplicate_key(&roots[0].branch, source.as_bytes()) {
+        let name = String::from_utf8_lossy(key.text.bytes(source.as_bytes())).into_owned();
+        let problem = ParseProblem::DuplicateKey(name);
+        return Err(ParseError::at(Format::Yaml, problem, source.as_bytes(), key.span.start as usize));
+    }
+    for root in &mut roots {
+        envelope::detach(source, root);
+    }
+    comments::place(source, &mut roots);
+    if !aliases.is_empty() {
+        let targets = anchored_keys.into_iter().map(|(id, leaf)| (id, (Arc::new(Node::Leaf(leaf)), 1, 0))).collect();
+        let mut resolver = Resolver { anchors, aliases, targets, total: 0 };
+        for root in &mut roots {
+            resolver
+                .branch(&mut root.branch, 1)
+                .map_err(|(problem, at)| ParseError::at(Format::Yaml, problem, source.as_bytes(), at as usize))?;
+        }
+    }
+    Ok(roots)
+}
+
+/// The second of two equal keys in one map, anywhere below `branch`.
+pub(crate) fn duplicate_key<'a>(branch: &'a Branch, source: &'a [u8]) -> Option<&'a Key> {
+    let mut seen = HashSet::new();
+    for item in &branch.items {
+        if let Some(key) = &item.key
+            && !seen.insert((key.text.bytes(source), key.is_string))
+        {
+            return Some(key);
+        }
+        if let Node::Map(inner) | Node::List(inner) = &item.node
+            && let Some(key) = duplicate_key(inner, source)
+        {
+            return Some(key);
+        }
+    }
+    None
+}
+
+/// The parser's message without what it quotes from the file, which may be a secret.
+fn without_quotes(message: &str) -> String {
+    let message = message.split(" at byte ").next().unwrap_or(message);
+    let message = message.split(" at line ").next().unwrap_or(message);
+    let mut out = String::with_capacity(message.len());
+    let mut inside = None;
+    for c in message.chars() {
+        match inside {
+            Some(quote) if c == quote => {
+                inside = None;
+                out.push('…');
+                out.push(c);
+            }
+            Some(_) => {}
+            None => {
+                if c == '`' || c == '"' {
+                    inside = Some(c);
+                }
+                out.push(c);
+            }
+        }
+    }
+    out
+}
+
+/// A map or list that is still open.
+struct Frame {
+    is_map: bool,
+    branch: Branch,
+    key: Option<Key>,
+    anchor: usize,
+}
+
+struct Builder<'s> {
+    source: &'s str,
+    roots: Vec<Root>,
+    frames: Vec<Frame>,
+    /// Behind the last token that was read: where a block list's dash is looked for.
+    cursor: usize,
+    /// Spans of anchored nodes: their start tells which node, as no two nodes of a document start alike and have an anchor.
+    anchors: HashMap<(u32, bool), usize>,
+    /// Anchored keys, as the values that their aliases stand for.
+    anchored_keys: HashMap<usize, Leaf>,
+    /// Start of an alias to the anchor it names.
+    aliases: HashMap<u32, usize>,
+    /// The current document's end is not known yet.
+    open_end: bool,
+}
+
+impl<'s> Builder<'s> {
+    fn new(source: &'s str) -> Self {
+        Self {
+            source,
+            roots: Vec::new(),
+            frames: Vec::new(),
+            cursor: 0,
+            anchors: HashMap::new(),
+            anchored_keys: HashMap::new(),
+            aliases: HashMap::new(),
+            open_end: false,
+        }
+    }
+
+    fn fail(&self, problem: ParseProblem, at: usize) -> ParseError {
+        ParseError::at(Format::Yaml, problem, self.source.as_bytes(), at)
+    }
+
+    fn take(&mut self, event: Event<'_>, span: &granit_parser::Span) -> Result<(), ParseError> {
+        let range = span.byte_range().expect("a parser over a string knows byte offsets");
+        match event {
+            Event::DocumentStart(explicit, _) => {
+                if self.open_end && explicit {
+                    self.end_document(range.start);
+                }
+                let end = range.end as u32;
+                let branch = Branch { span: Span { start: end, end }, ..Branch::default() };
+                self.roots.push(Root { branch, attachment: None, attach_at: end });
+                self.cursor = range.end;
+            }
+            Event::DocumentEnd => {
+                self.open_end = true;
+                if !range.is_empty() {
+                    self.end_document(range.start);
+                }
+            }
+            Event::StreamEnd => {
+                if self.open_end {
+                    self.end_document(self.source.len());
+                }
+            }
+            Event::Scalar(value, style, anchor, tag) => {
+                let in_key = self.frames.last().is_some_and(|f| f.is_map && f.key.is_none());
+                if in_key {
+                    let key = self.key(value, style, tag.as_deref(), range);
+                    self.cursor = key.span.end as usize;
+                    if anchor != 0 {
+                        let scalar = Scalar::Str(key.text.clone());
+                        let leaf = Leaf { scalar, span: key.span, style: Style::Plain };
+                        self.anchored_keys.insert(anchor, leaf);
+                    }
+                    self.frames.last_mut().expect("a key is inside a map").key = Some(key);
+                } else {
+                    let tag = tag.as_deref().map(|tag| (tag, span.tag_start().and_then(|mark| mark.byte_offset())));
+                    let leaf = self.leaf(value, style, tag, range)?;
+                    self.note_anchor(anchor, leaf.span, false);
+                    self.cursor = self.cursor.max(leaf.span.end as usize);
+                    self.put(Node::Leaf(leaf))?;
+                }
+            }
+            Event::Alias(id) => {
+                if self.frames.last().is_some_and(|f| f.is_map && f.key.is_none()) {
+                    return Err(self.fail(ParseProblem::AliasKey, range.start));
+                }
+                let span = Span::new(range.start, range.end);
+                self.cursor = range.end;
+                self.aliases.insert(span.start, id);
+                let placeholder = Leaf { scalar: Scalar::Null, span, style: Style::Plain };
+                self.put(Node::Alias { span, target: Arc::new(Node::Leaf(placeholder)) })?;
+            }
+            Event::SequenceStart(style, anchor, _) => self.open(false, style, anchor, range)?,
+            Event::MappingStart(style, anchor, _) => self.open(true, style, anchor, range)?,
+            Event::SequenceEnd | Event::MappingEnd => {
+                let mut frame = self.frames.pop().expect("every end has a start");
+                if frame.branch.flow {
+                    frame.branch.span.end = range.end.max(frame.branch.span.start as usize) as u32;
+                    self.cursor = self.cursor.max(range.end);
+                } else if let Some(last) = frame.branch.items.last() {
+                    let key_end = last.key.as_ref().map_or(0, |key| key.span.end);
+                    frame.branch.span.end = last.node.span().end.max(key_end);
+                }
+                self.note_anchor(frame.anchor, frame.branch.span, true);
+                let node = if frame.is_map { Node::Map(frame.branch) } else { Node::List(frame.branch) };
+                self.put(node)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end_document(&mut self, at: usize) {
+        self.open_end = false;
+        if let Some(root) = self.roots.last_mut() {
+            root.attach_at = at as u32;
+        }
+    }
+
+    fn note_anchor(&mut self, anchor: usize, span: Span, branch: bool) {
+        if anchor != 0 {
+            self.anchors.insert((span.start, branch), anchor);
+        }
+    }
+
+    fn open(
+        &mut self,
+        is_map: bool,
+        style: StructureStyle,
+        anchor: usize,
+        range: std::ops::Range<usize>,
+    ) -> Result<(), ParseError> {
+        if self.frames.len() >= MAX_DEPTH {
+            return Err(self.fail(ParseProblem::TooDeep(MAX_DEPTH), range.start));
+        }
+        if self.frames.last().is_some_and(|f| f.is_map && f.key.is_none()) {
+            return Err(self.fail(ParseProblem::Syntax("a map or a list is used as a key".into()), range.start));
+        }
+        let flow = style == StructureStyle::Flow;
+        let start = if is_map || flow { range.start } else { self.dash(range.start) };
+        if flow {
+            self.cursor = range.end;
+        } else if !is_map {
+            self.cursor = start + 1;
+        }
+        let branch = Branch { items: Vec::new(), span: Span::new(start, range.end.max(start)), flow };
+        self.frames.push(Frame { is_map, branch, key: None, anchor });
+        Ok(())
+    }
+
+    /// Where the first `-` of a block list stands, between the cursor and its first item.
+    fn dash(&self, before: usize) -> usize {
+        let bytes = self.source.as_bytes();
+        let mut at = self.cursor;
+        while at < before {
+            match bytes[at] {
+                b'#' if at == 0 || bytes[at - 1].is_ascii_whitespace() => {
+                    at += memchr::memchr(b'\n', &bytes[at..before]).unwrap_or(before - at);
+                }
+                b'&' | b'!' => {
+                    at += bytes[at..before].iter().position(u8::is_ascii_whitespace).unwrap_or(before - at);
+                }
+                b'-' if bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace) => return at,
+                _ => at += 1,
+            }
+        }
+        before
+    }
+
+    /// Puts a finished node where it belongs.
+    fn put(&mut self, node: Node) -> Result<(), ParseError> {
+        if let Some(frame) = self.frames.last_mut() {
+            let key = frame.key.take();
+            frame.branch.items.push(Item { key, node });
+            return Ok(());
+        }
+        let root = self.roots.last_mut().expect("nodes stand in documents");
+        match node {
+            Node::Map(branch) => root.branch = branch,
+            Node::Leaf(Leaf { scalar: Scalar::Null, span, .. }) => root.branch.span = span,
+            other => {
+                let at = other.span().start as usize;
+                return Err(self.fail(ParseProblem::NotAMap, at));
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&self, value: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>, range: std::ops::Range<usize>) -> Key {
+        let tag = tag.map(full_tag);
+        let quoted = style != ScalarStyle::Plain;
+        let is_string =
+            matches!(resolve(&value, tag.as_deref(), quoted), Ok(Resolved::Str | Resolved::Merge | Resolved::Bytes(_)))
+                && !(range.is_empty() && !quoted && tag.is_none());
+        let text = self.text(value, style, &range);
+        Key { text, span: Span::new(range.start, range.end), is_string }
+    }
+
+    fn leaf(
+        &self,
+        value: Cow<'_, str>,
+        style: ScalarStyle,
+        tag: Option<(&Tag, Option<usize>)>,
+        range: std::ops::Range<usize>,
+    ) -> Result<Leaf, ParseError> {
+        let plain = style == ScalarStyle::Plain;
+        if plain && range.is_empty() && tag.is_none() {
+            return Ok(Leaf { scalar: Scalar::Null, span: Span::new(range.start, range.end), style: Style::Plain });
+        }
+        let in_flow = self.frames.last().is_some_and(|f| f.branch.flow);
+        let (mut span, mut style_here) = match style {
+            ScalarStyle::Plain => (range.clone(), if in_flow { Style::PlainFlow } else { Style::Plain }),
+            ScalarStyle::SingleQuoted => (range.clone(), if in_flow { Style::SingleFlow } else { Style::Single }),
+            ScalarStyle::DoubleQuoted => (range.clone(), if in_flow { Style::DoubleFlow } else { Style::Double }),
+            ScalarStyle::Literal | ScalarStyle::Folded => self.block(style == ScalarStyle::Literal, &value, &range),
+        };
+        let mut tag_text = None;
+        if let Some((tag, start)) = tag {
+            tag_text = Some(full_tag(tag));
+            // A tag may contradict what will stand here (`!!int ENC[…]`), so it goes with the value.
+            span.start = start.unwrap_or(span.start).min(span.start);
+            if matches!(style_here, Style::Literal { .. } | Style::Folded { .. }) {
+                style_here = Style::Plain;
+            }
+        }
+        let empty_value = plain && range.is_empty();
+        let text = if empty_value { "" } else { value.as_ref() };
+        let resolved = resolve(text, tag_text.as_deref(), !plain)
+            .map_err(|e| self.fail(ParseProblem::Syntax(e.to_string()), range.start))?;
+        let scalar = match resolved {
+            Resolved::Null => Scalar::Null,
+            Resolved::Bool(value) => Scalar::Bool(value),
+            Resolved::Int(value) => Scalar::Int(value),
+            Resolved::Float(value) => Scalar::Float(value),
+            Resolved::Time(value) => Scalar::Time(value),
+            Resolved::Bytes(bytes) => Scalar::Str(Text::owned(bytes)),
+            Resolved::Unsupported => Scalar::Unsupported,
+            Resolved::Str | Resolved::Merge => {
+                Scalar::Str(if empty_value { Text::owned(*b"") } else { self.text(value, style, &range) })
+            }
+        };
+        Ok(Leaf { scalar, span: Span::new(span.start, span.end), style: style_here })
+    }
+
+    /// A block scalar's whole token: from its `|` or `>` to its last byte, without the final line break.
+    fn block(&self, literal: bool, value: &str, range: &std::ops::Range<usize>) -> (std::ops::Range<usize>, Style) {
+        let bytes = self.source.as_bytes();
+        let line_start = |at: usize| memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |i| i + 1);
+        let no_content = value.bytes().all(|b| b == b'\n');
+        // The header stands on the last line that is not blank before the content.
+        let mut header_line = line_start(range.start);
+        if !no_content || !bytes[header_line..range.start.max(header_line)].iter().any(|b| matches!(b, b'|' | b'>')) {
+            while header_line > 0 {
+                let end = header_line - 1;
+                header_line = line_start(end);
+                if bytes[header_line..end].iter().any(|b| !b.is_ascii_whitespace()) {
+                    break;
+                }
+            }
+        }
+        let from = header_line.max(self.cursor.min(range.start));
+        let line_end = from + memchr::memchr(b'\n', &bytes[from..]).unwrap_or(bytes.len() - from);
+        let start = (from..line_end).find(|&at| is_header(&bytes[at..line_end])).unwrap_or(range.start);
+        let mut end = range.end.max(line_end.min(bytes.len()));
+        if end > line_end && bytes[..end].ends_with(b"\n") {
+            end -= 1;
+        }
+        if bytes[..end].ends_with(b"\r") {
+            end -= 1;
+        }
+        let indent = if no_content { 0 } else { range.start - line_start(range.start) };
+        let indent = u16::try_from(indent).unwrap_or(u16::MAX);
+        (start..end, if literal { Style::Literal { indent } } else { Style::Folded { indent } })
+    }
+
+    /// A text that points into the source where it stands there as it is.
+    fn text(&self, value: Cow<'_, str>, style: ScalarStyle, range: &std::ops::Range<usize>) -> Text {
+        let inner = match style {
+            ScalarStyle::Plain => range.clone(),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted if range.len() >= 2 => range.start + 1..range.end - 1,
+            _ => return Text::owned(value.into_owned().into_bytes()),
+        };
+        if self.source.as_bytes().get(inner.clone()) == Some(value.as_bytes()) {
+            Text::Source(Span::new(inner.start, inner.end))
+        } else {
+            Text::owned(value.into_owned().into_bytes())
+        }
+    }
+}
+
+/// Whether a line's rest is a block scalar's header: `|` or `>`, indicators, perhaps a comment.
+fn is_header(rest: &[u8]) -> bool {
+    let Some((b'|' | b'>', rest)) = rest.split_first() else { return false };
+    let indicators = rest.iter().take_while(|b| matches!(b, b'0'..=b'9' | b'+' | b'-')).count();
+    let rest = &rest[indicators..];
+    let blanks = rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r')).count();
+    indicators <= 2 && (blanks == rest.len() || (blanks > 0 && rest[blanks] == b'#'))
+}
+
+fn full_tag(tag: &Tag) -> String {
+    format!("{}{}", tag.handle(), tag.suffix())
+}
+
+/// Gives every alias the node that its anchor names.
+struct Resolver {
+    anchors: HashMap<(u32, bool), usize>,
+    aliases: HashMap<u32, usize>,
+    /// Finished anchored nodes, with how many values they stand for and how deep they are.
+    targets: HashMap<usize, (Arc<Node>, usize, usize)>,
+    total: usize,
+}
+
+impl Resolver {
+    /// Resolves below `branch`; gives the number of values it stands for and its depth.
+    fn branch(&mut self, branch: &mut Branch, depth: usize) -> Result<(usize, usize), (ParseProblem, u32)> {
+        let (mut size, mut deepest) = (1, 0);
+        for item in &mut branch.items {
+            let at = item.node.span().start;
+            let (inner_size, inner_depth, anchor) = match &mut item.node {
+                Node::Comment(_) => (1, 0, None),
+                Node::Leaf(leaf) => (1, 0, self.anchors.get(&(leaf.span.start, false)).copied()),
+                Node::Map(inner) | Node::List(inner) => {
+                    let (size, deep) = self.branch(inner, depth + 1)?;
+                    (size, deep, self.anchors.get(&(inner.span.start, true)).copied())
+                }
+                Node::Alias { span, target } => {
+                    let id = self.aliases[&span.start];
+                    // An alias inside its own anchor (`&a [*a]`) names a node that is not finished.
+                    let (node, size, deep) = self
+                        .targets
+                        .get(&id)
+                        .cloned()
+                        .ok_or_else(|| (ParseProblem::Syntax("an alias stands inside what it names".into()), at))?;
+                    *target = node;
+                    self.total = self.total.saturating_add(size);
+                    if self.total > MAX_ALIASED {
+                        return Err((ParseProblem::AliasBomb(MAX_ALIASED), at));
+                    }
+                    (size, deep, None)
+                }
+            };
+            if depth + inner_depth > MAX_DEPTH {
+                return Err((ParseProblem::TooDeep(MAX_DEPTH), at));
+            }
+            if let Some(id) = anchor {
+                self.targets.insert(id, (Arc::new(item.node.clone()), inner_size, inner_depth));
+            }
+            size += inner_size;
+            deepest = deepest.max(inner_depth);
+        }
+        Ok((size, deepest + 1))
+    }
+}
