@@ -1,0 +1,9 @@
+//! The integration tests: seal as a program, and the house it lives in.
+//!
+//! One binary, as linking is what takes the time; a file a subject. What is pure is tested in `src`, next to the code.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
+
+mod support;
+
+mod house;
