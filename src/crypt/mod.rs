@@ -4,9 +4,13 @@
 //! the work of [`keys`](crate::keys), behind the trait [`KeyService`].
 
 mod key_service;
+mod pattern;
 mod recipient;
 mod secret;
+mod selection;
 
 pub use key_service::{Attempt, KeyService, ServiceError, ServiceErrorKind, WrappedKey};
+pub use pattern::{Pattern, PatternError};
 pub use recipient::{KeyGroup, Kind, Recipient, RecipientError};
 pub use secret::{DataKey, Plaintext};
+pub use selection::{Selection, SelectionError, SelectionRule, TooManySelections};
