@@ -1,5 +1,7 @@
 //! json
 
+mod scalar;
+
 use zeroize::Zeroizing;
 
 use super::attachment::AttachmentStyle;
