@@ -1,0 +1,805 @@
+//! YAML scalars: which type a text stands for, and which text stands for a value.
+//!
+//! Both follow go-yaml v3, the library under sops, because the MAC counts typed values: what resolves to another type
+//! there does not open there. Where go-yaml itself writes what does not read back (an indentation digit that is wrong
+//! in lists, `-0` for a float, raw line separators) this file writes what does. How scalars are found in a file is the
+//! parser's matter, how whole documents are laid out is [`emit`](crate::document::emit)'s.
+//! Source: go.yaml.in/yaml/v3 3.0.4, `resolve.go`, `encode.go`, `emitterc.go`; sops 3.13.3 was run on every rule.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use zeroize::Zeroizing;
+
+use crate::document::node::{Leaf, Scalar, Style};
+use crate::document::number::float_shortest;
+
+/// What a scalar's text stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::document) enum Resolved {
+    /// `null`, `~`, nothing.
+    Null,
+    /// `true`, `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A floating point number.
+    Float(f64),
+    /// A timestamp in the one form of [`Scalar::Time`].
+    Time(Box<str>),
+    /// The text itself.
+    Str,
+    /// What the base64 of a `!!binary` says.
+    Bytes(Vec<u8>),
+    /// Read by go-yaml, but refused by sops: integers from 2^63 on, times with an offset of a day or more.
+    Unsupported,
+    /// A plain `<<`: the merge key, elsewhere a string.
+    Merge,
+}
+
+/// A text that is not what its tag says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a value is not what its tag {0} says")]
+pub(in crate::document) struct TagMismatch(&'static str);
+
+/// The type and value of a scalar.
+///
+/// `text` is the content, unescaped; `tag` is the tag that stands before it, in short or long form; `quoted` says
+/// whether it is in any style but plain.
+pub(in crate::document) fn resolve(text: &str, tag: Option<&str>, quoted: bool) -> Result<Resolved, TagMismatch> {
+    let wanted = match tag {
+        None | Some("" | "!") if quoted => return Ok(Resolved::Str),
+        None | Some("" | "!") if text == "<<" => return Ok(Resolved::Merge),
+        None | Some("" | "!") => return Ok(implicit(text, true)),
+        Some(tag) => tag.strip_prefix("tag:yaml.org,2002:").or_else(|| tag.strip_prefix("!!")).unwrap_or(""),
+    };
+    let mismatch = |tag| Err(TagMismatch(tag));
+    match wanted {
+        "null" => match implicit(text, false) {
+            Resolved::Null => Ok(Resolved::Null),
+            _ => mismatch("!!null"),
+        },
+        "bool" => match implicit(text, false) {
+            value @ Resolved::Bool(_) => Ok(value),
+            _ => mismatch("!!bool"),
+        },
+        "int" => match implicit(text, false) {
+            value @ (Resolved::Int(_) | Resolved::Unsupported) => Ok(value),
+            _ => mismatch("!!int"),
+        },
+        "float" => match implicit(text, false) {
+            Resolved::Int(value) => Ok(Resolved::Float(value as f64)),
+            value @ Resolved::Float(_) => Ok(value),
+            _ => mismatch("!!float"),
+        },
+        "timestamp" => timestamp(text).map_or_else(|| mismatch("!!timestamp"), Ok),
+        "binary" => {
+            let unbroken: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
+            BASE64.decode(unbroken).map_or_else(|_| mismatch("!!binary"), |bytes| Ok(Resolved::Bytes(bytes)))
+        }
+        "merge" if text == "<<" => Ok(Resolved::Merge),
+        _ => Ok(Resolved::Str),
+    }
+}
+
+/// The type of a plain scalar that has no tag. The first byte sorts out nearly every string.
+fn implicit(text: &str, times: bool) -> Resolved {
+    match text.as_bytes().first() {
+        None => Resolved::Null,
+        Some(b'a'..=b'z' | b'A'..=b'Z' | b'~') => match text {
+            "true" | "True" | "TRUE" => Resolved::Bool(true),
+            "false" | "False" | "FALSE" => Resolved::Bool(false),
+            "~" | "null" | "Null" | "NULL" => Resolved::Null,
+            _ => Resolved::Str,
+        },
+        Some(b'.') => match text {
+            ".nan" | ".NaN" | ".NAN" => Resolved::Float(f64::NAN),
+            ".inf" | ".Inf" | ".INF" => Resolved::Float(f64::INFINITY),
+            _ if underscores_between_digits(text) => float(&text.replace('_', "")).unwrap_or(Resolved::Str),
+            _ => Resolved::Str,
+        },
+        Some(b'+' | b'-' | b'0'..=b'9') => match text {
+            "+.inf" | "+.Inf" | "+.INF" => Resolved::Float(f64::INFINITY),
+            "-.inf" | "-.Inf" | "-.INF" => Resolved::Float(f64::NEG_INFINITY),
+            _ => times.then(|| timestamp(text)).flatten().unwrap_or_else(|| number(text)),
+        },
+        Some(_) => Resolved::Str,
+    }
+}
+
+/// Go's rule for numbers that start with a dot: `.1_2` is one, `._1`, `.1__2` and `.1_` are none.
+fn underscores_between_digits(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_digit = |at: Option<&u8>| at.is_some_and(u8::is_ascii_digit);
+    memchr::memchr_iter(b'_', bytes).all(|at| is_digit(bytes[..at].last()) && is_digit(bytes.get(at + 1)))
+}
+
+/// A text that starts with a sign or a digit, underscores allowed anywhere.
+fn number(text: &str) -> Resolved {
+    // Longest that can be a number is unlimited in principle; only what has number bytes alone is looked at twice.
+    if !text
+        .bytes()
+        .all(|b| b.is_ascii_hexdigit() || matches!(b, b'+' | b'-' | b'.' | b'_' | b'x' | b'X' | b'o' | b'O'))
+    {
+        return Resolved::Str;
+    }
+    let plain = match text.contains('_') {
+        true => &*text.replace('_', ""),
+        false => text,
+    };
+    let (sign, unsigned) = match plain.as_bytes().first() {
+        Some(b'+') => (Some(false), &plain[1..]),
+        Some(b'-') => (Some(true), &plain[1..]),
+        _ => (None, plain),
+    };
+    let (radix, digits) = match unsigned.as_bytes() {
+        [b'0', b'b' | b'B', _, ..] => (2, &unsigned[2..]),
+        [b'0', b'o' | b'O', _, ..] => (8, &unsigned[2..]),
+        [b'0', b'x' | b'X', _, ..] => (16, &unsigned[2..]),
+        [b'0', _, ..] => (8, &unsigned[1..]),
+        _ => (10, unsigned),
+    };
+    if let Some(magnitude) = magnitude(digits, radix) {
+        let negative = sign == Some(true);
+        match i64::try_from(if negative { -i128::from(magnitude) } else { i128::from(magnitude) }) {
+            Ok(value) => return Resolved::Int(value),
+            Err(_) if sign.is_none() => return Resolved::Unsupported,
+            Err(_) => {}
+        }
+    }
+    // A sign may also stand behind the lower-case prefix when none stands before it.
+    if sign.is_none()
+        && (unsigned.starts_with("0b") || unsigned.starts_with("0o"))
+        && let Some(rest @ (b'+' | b'-')) = digits.bytes().next()
+        && let Some(magnitude) = magnitude(&digits[1..], radix)
+        && let Ok(value) = i64::try_from(if rest == b'-' { -i128::from(magnitude) } else { i128::from(magnitude) })
+    {
+        return Resolved::Int(value);
+    }
+    float(plain).unwrap_or(Resolved::Str)
+}
+
+/// Digits alone, up to 2^64-1.
+fn magnitude(digits: &str, radix: u32) -> Option<u64> {
+    // `from_str_radix` would take a sign.
+    digits.bytes().next().filter(u8::is_ascii_alphanumeric)?;
+    u64::from_str_radix(digits, radix).ok()
+}
+
+/// `[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?` within the range of an f64.
+fn float(text: &str) -> Option<Resolved> {
+    if !text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E')) {
+        return None;
+    }
+    text.parse::<f64>().ok().filter(|value| value.is_finite()).map(Resolved::Float)
+}
+
+/// The forms of a timestamp that go-yaml reads, as RFC 3339.
+fn timestamp(text: &str) -> Option<Resolved> {
+    let bytes = text.as_bytes();
+    if bytes.len() < 8 || !bytes[..4].iter().all(u8::is_ascii_digit) || bytes[4] != b'-' {
+        return None;
+    }
+    let mut rest = &bytes[5..];
+    let year: u32 = text[..4].parse().ok()?;
+    let month = short(&mut rest)?;
+    literal(&mut rest, b'-')?;
+    let day = short(&mut rest)?;
+    let (mut hour, mut minute, mut second, mut fraction, mut offset) = (0, 0, 0, String::new(), 0);
+    if let Some((&separator, after)) = rest.split_first() {
+        rest = after;
+        if separator == b' ' {
+            rest = rest.trim_ascii_start_blanks();
+        } else if !matches!(separator, b'T' | b't') {
+            return None;
+        }
+        hour = short(&mut rest)?;
+        literal(&mut rest, b':')?;
+        minute = short(&mut rest)?;
+        literal(&mut rest, b':')?;
+        second = short(&mut rest)?;
+        if let [b'.' | b',', b'0'..=b'9', ..] = rest {
+            let digits = rest[1..].iter().take_while(|b| b.is_ascii_digit()).count();
+            let kept = String::from_utf8_lossy(&rest[1..1 + digits.min(9)]).trim_end_matches('0').to_owned();
+            if !kept.is_empty() {
+                fraction = format!(".{kept}");
+            }
+            rest = &rest[1 + digits..];
+        }
+        if separator != b' ' {
+            offset = zone(&mut rest)?;
+        }
+        if !rest.is_empty() {
+            return None;
+        }
+    }
+    if !(1..=12).contains(&month) || !(1..=days_in(year, month)).contains(&day) {
+        return None;
+    }
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    if offset.abs() >= 24 * 60 {
+        return Some(Resolved::Unsupported);
+    }
+    let zone = match offset {
+        0 => "Z".to_owned(),
+        _ => format!("{}{:02}:{:02}", if offset < 0 { '-' } else { '+' }, offset.abs() / 60, offset.abs() % 60),
+    };
+    let time = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}{zone}");
+    Some(Resolved::Time(time.into()))
+}
+
+trait TrimBlanks {
+    fn trim_ascii_start_blanks(&self) -> &Self;
+}
+
+impl TrimBlanks for [u8] {
+    fn trim_ascii_start_blanks(&self) -> &[u8] {
+        &self[self.iter().take_while(|b| **b == b' ').count()..]
+    }
+}
+
+/// One or two digits.
+fn short(rest: &mut &[u8]) -> Option<u32> {
+    let digits = rest.iter().take(2).take_while(|b| b.is_ascii_digit()).count();
+    let (number, after) = rest.split_at(digits);
+    *rest = after;
+    std::str::from_utf8(number).ok()?.parse().ok()
+}
+
+fn literal(rest: &mut &[u8], byte: u8) -> Option<()> {
+    *rest = rest.strip_prefix(&[byte])?;
+    Some(())
+}
+
+/// `Z` or `±hh:mm`, in minutes. Go allows 24 hours and 60 minutes here.
+fn zone(rest: &mut &[u8]) -> Option<i32> {
+    if let [b'Z', after @ ..] = *rest {
+        *rest = after;
+        return Some(0);
+    }
+    let [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2, after @ ..] = *rest else { return None };
+    let two = |a: &u8, b: &u8| {
+        (a.is_ascii_digit() && b.is_ascii_digit()).then(|| i32::from(a - b'0') * 10 + i32::from(b - b'0'))
+    };
+    let (hours, minutes) = (two(h1, h2)?, two(m1, m2)?);
+    *rest = after;
+    let offset = hours * 60 + minutes;
+    (hours <= 24 && minutes <= 60).then_some(if *sign == b'-' { -offset } else { offset })
+}
+
+fn days_in(year: u32, month: u32) -> u32 {
+    match month {
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Where a scalar is to stand.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::document) enum Place {
+    /// As the key of a block map.
+    Key,
+    /// Where only one line fits: in a flow collection, or with something behind it on its line.
+    Line {
+        /// Whether it is in a flow collection.
+        flow: bool,
+    },
+    /// Where a block scalar fits.
+    Block(Block),
+}
+
+/// How a block scalar is laid out.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::document) struct Block {
+    /// Columns before the content.
+    pub(in crate::document) indent: usize,
+    /// Columns before the content, counted from the parent; what an indentation digit says.
+    pub(in crate::document) digit: usize,
+    /// Whether lines end in `\r\n`.
+    pub(in crate::document) crlf: bool,
+    /// What comes behind it.
+    pub(in crate::document) below: Below,
+}
+
+/// What comes behind a block scalar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::document) enum Below {
+    /// A line break, then a line with something on it, or nothing more.
+    Content,
+    /// A line break, then a blank line, which `|+` would swallow.
+    BlankLine,
+    /// The end of the source, without a line break.
+    Nothing,
+}
+
+/// The text that replaces `leaf.span` so that it reads back as `value`.
+///
+/// It is in the leaf's own style where that can hold the value. A text that starts with `ENC[AES256_GCM,` in a block
+/// style keeps the block's header whatever that says of line breaks at the end.
+pub(in crate::document) fn spell(source: &[u8], leaf: &Leaf, value: &Scalar) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::new());
+    let text = match value {
+        Scalar::Str(text) => text.bytes(source),
+        Scalar::Unsupported => {
+            out.extend_from_slice(&source[leaf.span.range()]);
+            return out;
+        }
+        _ => {
+            plain(&mut out, value, b"", Place::Line { flow: false });
+            return out;
+        }
+    };
+    let Ok(string) = std::str::from_utf8(text) else {
+        plain(&mut out, value, text, place(source, leaf));
+        return out;
+    };
+    match leaf.style {
+        Style::Single | Style::SingleFlow if string.chars().all(is_quotable) => single(&mut out, string),
+        Style::Single | Style::SingleFlow | Style::Double | Style::DoubleFlow => double(&mut out, string, is_quotable),
+        Style::Literal { indent } | Style::Folded { indent } => {
+            if !in_block(&mut out, source, leaf, string, usize::from(indent)) {
+                double(&mut out, string, is_quotable);
+            }
+        }
+        _ => plain(&mut out, value, text, place(source, leaf)),
+    }
+    out
+}
+
+/// Writes a value as go-yaml does one that has no style yet; `text` is the bytes of a string.
+pub(in crate::document) fn plain(out: &mut Vec<u8>, value: &Scalar, text: &[u8], place: Place) {
+    match value {
+        Scalar::Null | Scalar::Unsupported => out.extend_from_slice(b"null"),
+        Scalar::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+        Scalar::Int(value) => out.extend_from_slice(value.to_string().as_bytes()),
+        Scalar::Float(value) => out.extend_from_slice(spell_float(*value).as_bytes()),
+        Scalar::Time(value) => out.extend_from_slice(value.as_bytes()),
+        Scalar::Str(_) => match std::str::from_utf8(text) {
+            Ok(text) => string(out, text, place),
+            Err(_) => binary(out, text, place),
+        },
+    }
+}
+
+fn spell_float(value: f64) -> String {
+    if value.is_nan() {
+        ".nan".into()
+    } else if value.is_infinite() {
+        if value > 0.0 { ".inf".into() } else { "-.inf".into() }
+    } else if value == 0.0 && value.is_sign_negative() {
+        // sops writes -0, which reads back as an integer with another MAC.
+        "-0.0".into()
+    } else {
+        float_shortest(value, -4, 6)
+    }
+}
+
+/// A string, plain where that is possible.
+fn string(out: &mut Vec<u8>, text: &str, place: Place) {
+    let shape = Shape::of(text);
+    if text.contains('\n') {
+        match place {
+            Place::Block(block) if shape.block_allowed => {
+                let chomp = Chomp::of(text, block.below);
+                let digit = (shape.needs_digit || text.starts_with('\n')).then_some(block.digit);
+                if chomp.fits(text, block.below) && digit.is_none_or(|digit| (1..=9).contains(&digit)) {
+                    write_block(out, Header { folded: false, digit, chomp, tail: b"" }, text, &block);
+                    return;
+                }
+            }
+            _ => {}
+        }
+        double(out, text, is_go_printable);
+    } else if !reads_as_string(text) {
+        double(out, text, is_go_printable);
+    } else {
+        match place {
+            Place::Key | Place::Block(_) | Place::Line { flow: false } if shape.plain_in_block => {
+                out.extend_from_slice(text.as_bytes());
+            }
+            Place::Line { flow: true } if shape.plain_in_flow => out.extend_from_slice(text.as_bytes()),
+            Place::Key | Place::Block(_) | Place::Line { flow: false } if shape.single_allowed => single(out, text),
+            _ => double(out, text, is_go_printable),
+        }
+    }
+}
+
+/// Whether a plain text is a string for go-yaml and for readers of YAML 1.1.
+fn reads_as_string(text: &str) -> bool {
+    let old_bool = matches!(
+        text,
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF"
+    );
+    text != "<<" && !old_bool && implicit(text, true) == Resolved::Str && !is_base60(text)
+}
+
+/// `[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?`: a number in YAML 1.1.
+fn is_base60(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let is_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+    let mut parts = whole.split(':');
+    let first = parts.next().unwrap_or_default();
+    let mut rest = parts.peekable();
+    first.starts_with(|c: char| c.is_ascii_digit())
+        && is_digits(first)
+        && is_digits(fraction)
+        && rest.peek().is_some()
+        && rest.all(|part| match part.as_bytes() {
+            [digit] => digit.is_ascii_digit(),
+            [b'0'..=b'5', digit] => digit.is_ascii_digit(),
+            _ => false,
+        })
+}
+
+/// Bytes that are no text. Base64 from 70 characters on is broken into lines, as go-yaml does.
+fn binary(out: &mut Vec<u8>, bytes: &[u8], place: Place) {
+    const LINE: usize = 70;
+    let encoded = Zeroizing::new(BASE64.encode(bytes));
+    out.extend_from_slice(b"!!binary ");
+    match place {
+        Place::Block(block) if encoded.len() >= LINE && block.below != Below::Nothing => {
+            let mut lines = Zeroizing::new(String::with_capacity(encoded.len() + encoded.len() / LINE + 1));
+            for start in (0..encoded.len()).step_by(LINE) {
+                lines.push_str(&encoded[start..encoded.len().min(start + LINE)]);
+                lines.push('\n');
+            }
+            write_block(out, Header { folded: false, digit: None, chomp: Chomp::Clip, tail: b"" }, &lines, &block);
+        }
+        Place::Line { flow: true } => double(out, &encoded, is_quotable),
+        _ => out.extend_from_slice(encoded.as_bytes()),
+    }
+}
+
+/// What a string's characters allow.
+struct Shape {
+    plain_in_block: bool,
+    plain_in_flow: bool,
+    single_allowed: bool,
+    block_allowed: bool,
+    needs_digit: bool,
+}
+
+impl Shape {
+    fn of(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let is_blank_at = |at: usize| bytes.get(at).is_none_or(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'));
+        let (mut block_indicator, mut flow_indicator) = (false, false);
+        if text.starts_with("---") || text.starts_with("...") {
+            (block_indicator, flow_indicator) = (true, true);
+        }
+        match bytes.first() {
+            Some(
+                b'#' | b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@'
+                | b'`',
+            ) => {
+                (block_indicator, flow_indicator) = (true, true);
+            }
+            Some(b'?' | b':') => {
+                flow_indicator = true;
+                block_indicator |= is_blank_at(1);
+            }
+            Some(b'-') if is_blank_at(1) => (block_indicator, flow_indicator) = (true, true),
+            _ => {}
+        }
+        for (at, byte) in bytes.iter().enumerate().skip(1) {
+            match byte {
+                b',' | b'?' | b'[' | b']' | b'{' | b'}' => flow_indicator = true,
+                b':' => {
+                    flow_indicator = true;
+                    block_indicator |= is_blank_at(at + 1);
+                }
+                b'#' if is_blank_at(at - 1) => (block_indicator, flow_indicator) = (true, true),
+                _ => {}
+            }
+        }
+        let special = !text.chars().all(|c| is_go_printable(c) || matches!(c, '\t' | '\n'));
+        let tab = text.contains('\t');
+        let multiline = text.contains('\n');
+        let edge_blank = text.starts_with(' ') || text.ends_with(' ');
+        let blank_before_break = text.contains(" \n");
+        let plain = !edge_blank && !special && !tab && !multiline && !text.is_empty();
+        Self {
+            plain_in_block: plain && !block_indicator,
+            plain_in_flow: plain && !flow_indicator,
+            single_allowed: !special && !tab && !multiline,
+            block_allowed: !special && !blank_before_break && !text.ends_with(' '),
+            needs_digit: text.trim_start_matches('\n').starts_with([' ', '\t']),
+        }
+    }
+}
+
+/// What go-yaml writes as it is: line breaks of any kind, U+FEFF and everything beyond the BMP are escaped.
+fn is_go_printable(c: char) -> bool {
+    is_quotable(c) && c != '\t' && c <= '\u{ffff}'
+}
+
+/// What can stand between quotes on one line, and between line breaks in a block.
+fn is_quotable(c: char) -> bool {
+    matches!(c, '\t' | ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
+        || c > '\u{ffff}'
+}
+
+fn single(out: &mut Vec<u8>, text: &str) {
+    out.push(b'\'');
+    for byte in text.bytes() {
+        out.push(byte);
+        if byte == b'\'' {
+            out.push(byte);
+        }
+    }
+    out.push(b'\'');
+}
+
+/// `"…"` on one line; `raw` says which characters stand as they are. A tab is always escaped.
+fn double(out: &mut Vec<u8>, text: &str, raw: fn(char) -> bool) {
+    // go-yaml, meaning to escape a byte order mark, escapes all of a string that starts with one.
+    let everything = text.starts_with('\u{feff}');
+    out.push(b'"');
+    for c in text.chars() {
+        if raw(c) && !everything && !matches!(c, '"' | '\\' | '\t') {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+            continue;
+        }
+        out.push(b'\\');
+        let short = match c {
+            '\0' => b'0',
+            '\x07' => b'a',
+            '\x08' => b'b',
+            '\t' => b't',
+            '\n' => b'n',
+            '\x0b' => b'v',
+            '\x0c' => b'f',
+            '\r' => b'r',
+            '\x1b' => b'e',
+            '"' => b'"',
+            '\\' => b'\\',
+            '\u{85}' => b'N',
+            '\u{a0}' => b'_',
+            '\u{2028}' => b'L',
+            '\u{2029}' => b'P',
+            _ => {
+                let code = match u32::from(c) {
+                    code @ 0..=0xff => format!("x{code:02X}"),
+                    code @ 0x100..=0xffff => format!("u{code:04X}"),
+                    code => format!("U{code:08X}"),
+                };
+                out.extend_from_slice(code.as_bytes());
+                continue;
+            }
+        };
+        out.push(short);
+    }
+    out.push(b'"');
+}
+
+/// What a block scalar's header says of the line breaks at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chomp {
+    /// `-`: there are none.
+    Strip,
+    /// One.
+    Clip,
+    /// `+`: as many as are written.
+    Keep,
+}
+
+impl Chomp {
+    /// What a new header for `text` has to say.
+    fn of(text: &str, below: Below) -> Self {
+        match text.strip_suffix('\n') {
+            None => Self::Strip,
+            Some(rest) if rest.is_empty() || rest.ends_with('\n') || below == Below::Nothing => Self::Keep,
+            Some(_) => Self::Clip,
+        }
+    }
+
+    fn fits(self, text: &str, below: Below) -> bool {
+        if below == Below::Nothing {
+            // The break behind the content is missing, so that none can be part of the value.
+            return !text.ends_with('\n');
+        }
+        match self {
+            Self::Strip => !text.ends_with('\n'),
+            Self::Clip => text.is_empty() || Self::of(text, below) == Self::Clip,
+            Self::Keep => (text.is_empty() || text.ends_with('\n')) && below == Below::Content,
+        }
+    }
+}
+
+/// The first line of a block scalar.
+struct Header<'a> {
+    folded: bool,
+    digit: Option<usize>,
+    chomp: Chomp,
+    /// Blanks and a comment behind the indicators.
+    tail: &'a [u8],
+}
+
+impl<'a> Header<'a> {
+    /// Reads `|2- # comment`; a tag or anchor may stand before it.
+    fn parse(line: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let start = line.iter().position(|b| matches!(b, b'|' | b'>'))?;
+        let line = &line[start..];
+        let mut header = Header { folded: line[0] == b'>', digit: None, chomp: Chomp::Clip, tail: b"" };
+        let mut at = 1;
+        while let Some(byte) = line.get(at) {
+            match byte {
+                b'-' => header.chomp = Chomp::Strip,
+                b'+' => header.chomp = Chomp::Keep,
+                b'1'..=b'9' => header.digit = Some(usize::from(byte - b'0')),
+                _ => break,
+            }
+            at += 1;
+        }
+        header.tail = &line[at..];
+        Some((header, line))
+    }
+}
+
+fn write_block(out: &mut Vec<u8>, header: Header<'_>, text: &str, block: &Block) {
+    out.push(if header.folded { b'>' } else { b'|' });
+    if let Some(digit) = header.digit {
+        out.extend_from_slice(digit.to_string().as_bytes());
+    }
+    match header.chomp {
+        Chomp::Strip => out.push(b'-'),
+        Chomp::Clip => {}
+        Chomp::Keep => out.push(b'+'),
+    }
+    out.extend_from_slice(header.tail);
+    write_lines(out, text, block);
+}
+
+/// The content, each line behind a line break; the break at its end is that of the source.
+fn write_lines(out: &mut Vec<u8>, text: &str, block: &Block) {
+    if text.is_empty() {
+        return;
+    }
+    for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
+        out.extend_from_slice(if block.crlf { b"\r\n" } else { b"\n" });
+        if !line.is_empty() {
+            out.resize(out.len() + block.indent, b' ');
+            out.extend_from_slice(line.as_bytes());
+        }
+    }
+}
+
+/// Writes a string in the place of a block scalar, keeping its header where that can hold it. False where no block can.
+fn in_block(out: &mut Vec<u8>, source: &[u8], leaf: &Leaf, text: &str, indent: usize) -> bool {
+    let old = &source[leaf.span.range()];
+    let line = old.split(|b| *b == b'\n').next().unwrap_or_default();
+    let Some((mut header, line)) = Header::parse(line.strip_suffix(b"\r").unwrap_or(line)) else { return false };
+    let Some(below) = below(source, leaf) else { return false };
+    let mut block = Block { indent, digit: header.digit.unwrap_or(0), crlf: uses_crlf(source, leaf), below };
+    if text.starts_with("ENC[AES256_GCM,") && !text.contains('\n') {
+        out.extend_from_slice(line);
+        write_lines(out, text, &block);
+        return true;
+    }
+    let needs_digit = text.trim_start_matches('\n').starts_with([' ', '\t']);
+    if !text.chars().all(|c| is_quotable(c) || c == '\n') {
+        return false;
+    }
+    if needs_digit && header.digit.is_none() {
+        let Some((parent, _)) = parent(source, leaf) else { return false };
+        block.digit = indent.saturating_sub(parent);
+        if !(1..=9).contains(&block.digit) {
+            return false;
+        }
+    }
+    let body = text.trim_end_matches('\n');
+    let can_fold = !body.contains('\n') && (!body.is_empty() || text.is_empty());
+    let keeps_header =
+        header.chomp.fits(text, below) && (!needs_digit || header.digit.is_some()) && (!header.folded || can_fold);
+    if keeps_header {
+        out.extend_from_slice(line);
+        write_lines(out, text, &block);
+        return true;
+    }
+    if needs_digit {
+        header.digit = Some(block.digit);
+    }
+    header.folded &= can_fold;
+    if !header.chomp.fits(text, below) {
+        header.chomp = Chomp::of(text, below);
+    }
+    if !header.chomp.fits(text, below) {
+        return false;
+    }
+    write_block(out, header, text, &block);
+    true
+}
+
+/// The place of a leaf that is written plain.
+fn place(source: &[u8], leaf: &Leaf) -> Place {
+    if matches!(leaf.style, Style::PlainFlow | Style::SingleFlow | Style::DoubleFlow) {
+        return Place::Line { flow: true };
+    }
+    match (below(source, leaf), parent(source, leaf)) {
+        (Some(below), Some((column, kind))) => {
+            // go-yaml's layout with sops's indentation: two columns in lists, else the next multiple of four.
+            let digit = match kind {
+                Parent::List => 2,
+                Parent::Map => 4 - column % 4,
+            };
+            Place::Block(Block { indent: column + digit, digit, crlf: uses_crlf(source, leaf), below })
+        }
+        _ => Place::Line { flow: false },
+    }
+}
+
+/// What comes behind a leaf, if nothing else is on its line.
+fn below(source: &[u8], leaf: &Leaf) -> Option<Below> {
+    let line = |from: usize| {
+        let rest = &source[from..];
+        let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+        (line.strip_suffix(b"\r").unwrap_or(line), line.len())
+    };
+    let end = leaf.span.end as usize;
+    match line(end) {
+        (b"", length) if end + length >= source.len() => Some(Below::Nothing),
+        (b"", length) => {
+            let next = end + length + 1;
+            let is_blank = next < source.len() && line(next).0.iter().all(|b| matches!(b, b' ' | b'\t'));
+            Some(if is_blank { Below::BlankLine } else { Below::Content })
+        }
+        _ => None,
+    }
+}
+
+/// Whether the line that a leaf starts on ends in `\r\n`; the line before it counts where it has no end.
+fn uses_crlf(source: &[u8], leaf: &Leaf) -> bool {
+    let start = leaf.span.start as usize;
+    let line_break = match memchr::memchr(b'\n', &source[start..]) {
+        Some(at) => Some(start + at),
+        None => memchr::memrchr(b'\n', &source[..start]),
+    };
+    line_break.is_some_and(|at| source[..at].ends_with(b"\r"))
+}
+
+/// What holds a leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parent {
+    List,
+    Map,
+}
+
+/// The column of the block collection that holds a leaf, found in the text before it.
+fn parent(source: &[u8], leaf: &Leaf) -> Option<(usize, Parent)> {
+    let mut end = leaf.span.start as usize;
+    loop {
+        let start = memchr::memrchr(b'\n', &source[..end]).map_or(0, |at| at + 1);
+        if let Some(parent) = parent_on_line(&source[start..end]) {
+            return Some(parent);
+        }
+        end = start.checked_sub(1)?;
+    }
+}
+
+/// The innermost collection that a line opens or continues; none on blank lines and comments.
+fn parent_on_line(line: &[u8]) -> Option<(usize, Parent)> {
+    let blanks = |from: usize| line[from..].iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r')).count();
+    let mut innermost = None;
+    let mut at = blanks(0);
+    while let Some(indicator @ (b'-' | b'?' | b':')) = line.get(at) {
+        if blanks(at + 1) == 0 && at + 1 < line.len() {
+            break;
+        }
+        innermost = Some((at, if *indicator == b'-' { Parent::List } else { Parent::Map }));
+        at += 1;
+        at += blanks(at);
+    }
+    let column = at;
+    while let Some(b'&' | b'!') = line.get(at) {
+        at += line[at..].iter().take_while(|b| !matches!(b, b' ' | b'\t' | b'\r')).count();
+        at += blanks(at);
+    }
+    match line.get(at) {
+        None | Some(b'#') => innermost,
+        Some(_) => Some((column, Parent::Map)),
+    }
+}
