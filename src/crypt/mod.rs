@@ -6,6 +6,7 @@
 mod key_service;
 mod recipient;
 mod secret;
+pub mod shamir;
 
 pub use key_service::{Attempt, KeyService, ServiceError, ServiceErrorKind, WrappedKey};
 pub use recipient::{KeyGroup, Kind, Recipient, RecipientError};
