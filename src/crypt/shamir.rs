@@ -166,11 +166,10 @@ mod tests {
     #[test]
     fn share_is_y_bytes_then_x() {
         let shares = split(&Plaintext::from(vec![1; 32]), 3, 2, counting()).unwrap();
-        assert_eq!(shares.iter().map(|s| (s.expose().len(), s.expose()[32])).collect::<Vec<_>>(), [
-            (33, 1),
-            (33, 2),
-            (33, 3)
-        ]);
+        assert_eq!(
+            shares.iter().map(|s| (s.expose().len(), s.expose()[32])).collect::<Vec<_>>(),
+            [(33, 1), (33, 2), (33, 3)]
+        );
     }
 
     #[test]
