@@ -17,6 +17,7 @@ mod pattern;
 mod recipient;
 mod secret;
 mod selection;
+pub mod shamir;
 mod value;
 mod walk;
 

@@ -1,0 +1,536 @@
+//! The key service for age: X25519 and post-quantum keys, ssh keys, plugins.
+//!
+//! Identities are read when the first wrapped key needs them, once, whatever the number of files: plain identity files
+//! first; ssh keys only for a stanza of theirs; then commands, identity files under a passphrase, and plugins, as these
+//! take time or disturb someone. Where they are looked for is in [`identities`](super::identities).
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use age::armor::ArmoredReader;
+use age::{DecryptError, Decryptor, EncryptError, plugin, scrypt, ssh, tag, tagpq, x25519};
+use age_core::format::{FileKey, Stanza};
+use age_core::secrecy::{ExposeSecret, SecretString};
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::age_plugin::{self, Callbacks};
+use super::identities::{self, Holds, Identity, Place, PlaceError, Source};
+use super::{age_file, post_quantum};
+use crate::crypt::{KeyService, Plaintext, Recipient, ServiceError, ServiceErrorKind, WrappedKey};
+
+/// Someone to ask: the terminal, or nobody.
+pub trait Ask: Send + Sync {
+    /// Asks for the passphrase of `what`; `None` if there is nobody to ask or no answer.
+    fn passphrase(&self, what: &str) -> Option<SecretString>;
+
+    /// Asks a plugin's question that is answered by `yes` or `no`.
+    fn confirm(&self, message: &str, yes: &str, no: Option<&str>) -> Option<bool>;
+
+    /// Asks a plugin's question whose answer is no secret.
+    fn text(&self, message: &str) -> Option<String>;
+
+    /// Shows what a plugin has to say, such as to touch a hardware key.
+    fn message(&self, message: &str);
+}
+
+/// Nobody: every question goes unanswered.
+pub struct AskNobody;
+
+impl Ask for AskNobody {
+    fn passphrase(&self, _: &str) -> Option<SecretString> {
+        None
+    }
+
+    fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {
+        None
+    }
+
+    fn text(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn message(&self, _: &str) {}
+}
+
+/// age as a key service.
+pub struct AgeService {
+    places: Vec<Place>,
+    ask: Arc<dyn Ask>,
+    trusted_plugins: HashSet<String>,
+    files: OnceLock<Found>,
+    ssh_files: OnceLock<Found>,
+    /// What commands printed, by recipient and by what they print.
+    commands: Mutex<HashMap<(String, bool), Arc<Found>>>,
+    warnings: Mutex<Vec<String>>,
+}
+
+/// What was found in some places.
+#[derive(Default)]
+struct Found {
+    keys: Vec<Key>,
+    locked: Vec<LockedFile>,
+    plugins: Vec<plugin::Identity>,
+    /// How many identities are in which place; a locked file counts as one.
+    counts: Vec<(String, usize)>,
+    /// Places that hold nothing.
+    empty: Vec<String>,
+    problems: Vec<PlaceError>,
+}
+
+enum Key {
+    X25519(x25519::Identity),
+    PostQuantum(Box<post_quantum::Identity>),
+    Ssh(ssh::Identity),
+    LockedSsh(LockedSsh),
+}
+
+/// An ssh key under a passphrase.
+struct LockedSsh {
+    place: String,
+    key: ssh::EncryptedKey,
+    /// How its stanzas name it.
+    tag: String,
+    opened: OnceLock<Result<ssh::Identity, String>>,
+}
+
+/// An identity file under a passphrase.
+struct LockedFile {
+    place: Place,
+    bytes: Zeroizing<Vec<u8>>,
+    opened: OnceLock<Result<Found, String>>,
+}
+
+impl AgeService {
+    /// A service with the identities of `places`; nothing is read yet.
+    pub fn new(places: Vec<Place>, ask: Arc<dyn Ask>) -> Self {
+        Self {
+            places,
+            ask,
+            trusted_plugins: HashSet::new(),
+            files: OnceLock::new(),
+            ssh_files: OnceLock::new(),
+            commands: Mutex::default(),
+            warnings: Mutex::default(),
+        }
+    }
+
+    /// Says that the user wrote these recipients, on the command line or in a config: their plugins may be run to wrap.
+    ///
+    /// Others' plugins, of recipients that only a document names, are run only if the user has an identity for them.
+    pub fn trusting<'a>(mut self, recipients: impl IntoIterator<Item = &'a Recipient>) -> Self {
+        let plugins = recipients.into_iter().filter_map(|recipient| match recipient {
+            Recipient::Age(text) => Some(text.parse::<plugin::Recipient>().ok()?.plugin().to_owned()),
+            _ => None,
+        });
+        self.trusted_plugins.extend(plugins);
+        self
+    }
+
+    /// What the user should know of the places read so far: key files that others can read.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn wrap_age(&self, text: &str, key: &[u8]) -> Result<String, ServiceError> {
+        if key.len() > age_file::PAYLOAD_LIMIT {
+            return Err(ServiceError::new(ServiceErrorKind::Unusable, "too long for a data key"));
+        }
+        let recipient = self.parse_recipient(text)?;
+        let wrap = |file_key: &FileKey| match recipient.wrap_file_key(file_key) {
+            Ok((stanzas, _)) => Ok(stanzas),
+            Err(EncryptError::Plugin(errors)) => Err((ServiceErrorKind::Refused, age_plugin::describe_all(&errors))),
+            Err(EncryptError::Io(error)) => Err((ServiceErrorKind::Unreachable, error.to_string())),
+            Err(_) => Err((ServiceErrorKind::Unusable, "the recipient cannot be encrypted to".to_owned())),
+        };
+        let fill = |bytes: &mut [u8]| {
+            getrandom::fill(bytes).map_err(|error| (ServiceErrorKind::Unreachable, format!("no random bytes: {error}")))
+        };
+        age_file::write(key, wrap, fill).map_err(|(kind, message)| ServiceError::new(kind, message))
+    }
+
+    fn parse_recipient(&self, text: &str) -> Result<Box<dyn age::Recipient>, ServiceError> {
+        fn boxed<R: age::Recipient + 'static>(recipient: R) -> Box<dyn age::Recipient> {
+            Box::new(recipient)
+        }
+        let unusable = |problem: &str| ServiceError::new(ServiceErrorKind::Unusable, problem);
+        let malformed = |problem: &str| unusable(&format!("not a valid age recipient: {problem}"));
+        if text.starts_with("ssh-") {
+            return text.parse::<ssh::Recipient>().map(boxed).map_err(|error| match error {
+                ssh::ParseRecipientKeyError::RsaModulusTooSmall => unusable("its RSA key is shorter than 2048 bits"),
+                ssh::ParseRecipientKeyError::RsaModulusTooLarge => unusable("its RSA key is longer than 4096 bits"),
+                _ => unusable("not a valid ssh public key of type ed25519 or rsa"),
+            });
+        }
+        // In Bech32 the last 1 ends the prefix.
+        match text.rsplit_once('1').map(|(prefix, _)| prefix) {
+            Some("age") => text.parse::<x25519::Recipient>().map(boxed).map_err(malformed),
+            Some("age1pq") => text.parse::<post_quantum::Recipient>().map(boxed).map_err(malformed),
+            Some("age1tag") => text.parse::<tag::Recipient>().map(boxed).map_err(malformed),
+            Some("age1tagpq") => text.parse::<tagpq::Recipient>().map(boxed).map_err(malformed),
+            _ => {
+                let recipient = text.parse::<plugin::Recipient>().map_err(malformed)?;
+                let name = recipient.plugin();
+                let own = || self.files().plugins.iter().any(|identity| identity.plugin() == name);
+                if !self.trusted_plugins.contains(name) && !own() {
+                    return Err(unusable(&format!(
+                        "age-plugin-{name} is not run for a recipient that only a file names"
+                    )));
+                }
+                age_plugin::check(name).map_err(|problem| unusable(&problem))?;
+                let callbacks = Callbacks(Arc::clone(&self.ask));
+                plugin::RecipientPluginV1::new(name, std::slice::from_ref(&recipient), &[], callbacks)
+                    .map(boxed)
+                    .map_err(|error| unusable(&age_plugin::describe_resolve(&error)))
+            }
+        }
+    }
+
+    fn unwrap_age(&self, recipient: &str, enc: &str) -> Result<Plaintext, ServiceError> {
+        let damaged = |_| ServiceError::new(ServiceErrorKind::Refused, "its wrapped key is damaged");
+        let enc = enc.trim();
+        let decryptor = Decryptor::new_buffered(ArmoredReader::new(enc.as_bytes())).map_err(damaged)?;
+        let opener = Opener { service: self, recipient, outcome: RefCell::default() };
+        match decryptor.decrypt(std::iter::once(&opener as _)) {
+            Ok(mut reader) => {
+                // As much room as it can need: a buffer that grows leaves copies behind.
+                let mut key = Zeroizing::new(Vec::with_capacity(enc.len()));
+                reader.read_to_end(&mut key).map_err(|error| damaged(error.into()))?;
+                Ok(Plaintext::from(key))
+            }
+            Err(DecryptError::NoMatchingKeys) => Err(opener.outcome.into_inner().into_error()),
+            Err(error) => Err(damaged(error)),
+        }
+    }
+
+    /// Opens one of `stanzas`, which are of one file.
+    fn open(&self, stanzas: &[Stanza], recipient: &str, outcome: &mut Outcome) -> Option<FileKey> {
+        let for_ssh = stanzas.iter().any(|stanza| stanza.tag.starts_with("ssh-"));
+        let files = self.files();
+        let mut file_key = self.try_keys(files, stanzas, outcome);
+        if file_key.is_none() && for_ssh {
+            file_key = self.try_keys(self.ssh_files(), stanzas, outcome);
+        }
+        if file_key.is_some() {
+            return file_key;
+        }
+
+        let printed = self.printed(recipient, Holds::Identities);
+        file_key = self.try_keys(&printed, stanzas, outcome);
+        if file_key.is_none() && for_ssh {
+            file_key = self.try_keys(&self.printed(recipient, Holds::SshKey), stanzas, outcome);
+        }
+        if file_key.is_some() {
+            return file_key;
+        }
+
+        let locked = |outcome: &mut Outcome| {
+            [files, &printed].into_iter().flat_map(|found| &found.locked).find_map(|file| {
+                let found = file.unlock(self, outcome)?;
+                let file_key = self.try_keys(found, stanzas, outcome);
+                file_key.or_else(|| self.ask_plugins(&found.plugins, stanzas, outcome))
+            })
+        };
+        let plugins = |outcome: &mut Outcome| {
+            let identities: Vec<_> = [files, &printed].iter().flat_map(|found| &found.plugins).cloned().collect();
+            self.ask_plugins(&identities, stanzas, outcome)
+        };
+        // A stanza of age's own kinds is hardly for a plugin, any other hardly for a plain identity: the likely comes first.
+        let native = |stanza: &Stanza| for_ssh || ["X25519", post_quantum::TAG].contains(&stanza.tag.as_str());
+        if stanzas.iter().any(native) {
+            locked(outcome).or_else(|| plugins(outcome))
+        } else {
+            plugins(outcome).or_else(|| locked(outcome))
+        }
+    }
+
+    /// Tries what needs nobody but, for an ssh key that is known to fit, its passphrase.
+    fn try_keys(&self, found: &Found, stanzas: &[Stanza], outcome: &mut Outcome) -> Option<FileKey> {
+        outcome.saw(found);
+        found.keys.iter().find_map(|key| match key.unwrap(stanzas, self.ask.as_ref())? {
+            Ok(file_key) => Some(file_key),
+            Err(problem) => {
+                outcome.refusals.push(problem);
+                None
+            }
+        })
+    }
+
+    fn ask_plugins(
+        &self,
+        identities: &[plugin::Identity],
+        stanzas: &[Stanza],
+        outcome: &mut Outcome,
+    ) -> Option<FileKey> {
+        let mut asked = HashSet::new();
+        for name in identities.iter().map(plugin::Identity::plugin).filter(|name| asked.insert(name.to_owned())) {
+            let answer = age_plugin::check(name).and_then(|()| {
+                let callbacks = Callbacks(Arc::clone(&self.ask));
+                let plugin = plugin::IdentityPluginV1::new(name, identities, callbacks)
+                    .map_err(|error| age_plugin::describe_resolve(&error))?;
+                age::Identity::unwrap_stanzas(&plugin, stanzas)
+                    .transpose()
+                    .map_err(|error| age_plugin::describe(&error))
+            });
+            match answer {
+                Ok(Some(key)) => return Some(key),
+                Ok(None) => {}
+                Err(problem) => outcome.refusals.push(format!("age-plugin-{name}: {problem}")),
+            }
+        }
+        None
+    }
+
+    fn files(&self) -> &Found {
+        self.files.get_or_init(|| self.find(Holds::Identities, None))
+    }
+
+    fn ssh_files(&self) -> &Found {
+        self.ssh_files.get_or_init(|| self.find(Holds::SshKey, None))
+    }
+
+    /// What commands print for this recipient; each is run once a recipient.
+    fn printed(&self, recipient: &str, holds: Holds) -> Arc<Found> {
+        if !self.places.iter().any(|place| place.holds == holds && matches!(place.source, Source::Command(_))) {
+            return Arc::default();
+        }
+        // Held while the command runs, so that no second one is started for the same.
+        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = commands.entry((recipient.to_owned(), holds == Holds::SshKey));
+        Arc::clone(found.or_insert_with(|| Arc::new(self.find(holds, Some(recipient)))))
+    }
+
+    /// Reads the places of a kind: those that are commands if there is a recipient to tell them, else all others.
+    fn find(&self, holds: Holds, recipient: Option<&str>) -> Found {
+        let mut found = Found::default();
+        for place in &self.places {
+            if place.holds != holds || matches!(place.source, Source::Command(_)) != recipient.is_some() {
+                continue;
+            }
+            match place.read(recipient.unwrap_or_default()) {
+                Ok(Some(content)) => {
+                    self.warnings.lock().unwrap_or_else(PoisonError::into_inner).extend(content.warning);
+                    found.add(place, content.bytes);
+                }
+                Ok(None) => found.empty.push(place.name.clone()),
+                Err(error) => found.problems.push(error),
+            }
+        }
+        found
+    }
+}
+
+impl KeyService for AgeService {
+    fn wrap(&self, recipient: &Recipient, key: &Plaintext) -> Option<Result<String, ServiceError>> {
+        let Recipient::Age(text) = recipient else { return None };
+        Some(self.wrap_age(text, key.expose()))
+    }
+
+    fn unwrap(&self, wrapped: &WrappedKey) -> Option<Result<Plaintext, ServiceError>> {
+        let Recipient::Age(text) = &wrapped.recipient else { return None };
+        Some(self.unwrap_age(text, &wrapped.enc))
+    }
+}
+
+impl Found {
+    fn add(&mut self, place: &Place, bytes: Zeroizing<Vec<u8>>) {
+        let added = match place.holds {
+            Holds::SshKey => SshKey::parse(place, &bytes).map(|key| {
+                self.keys.push(key);
+                1
+            }),
+            Holds::Identities if bytes.starts_with(b"age-encryption") || bytes.starts_with(b"-----BEGIN AGE") => {
+                self.locked.push(LockedFile { place: place.clone(), bytes, opened: OnceLock::new() });
+                Ok(1)
+            }
+            Holds::Identities => identities::parse(&bytes, place).map(|identities| {
+                let count = identities.len();
+                for identity in identities {
+                    match identity {
+                        Identity::X25519(key) => self.keys.push(Key::X25519(key)),
+                        Identity::PostQuantum(key) => self.keys.push(Key::PostQuantum(key)),
+                        Identity::Plugin(identity) => self.plugins.push(identity),
+                    }
+                }
+                count
+            }),
+        };
+        match added {
+            Ok(0) => self.empty.push(place.name.clone()),
+            Ok(count) => self.counts.push((place.name.clone(), count)),
+            Err(error) => self.problems.push(error),
+        }
+    }
+}
+
+impl Key {
+    /// `None`: no stanza is this key's.
+    fn unwrap(&self, stanzas: &[Stanza], ask: &dyn Ask) -> Option<Result<FileKey, String>> {
+        let damaged = |_| "its wrapped key is damaged".to_owned();
+        match self {
+            Self::X25519(key) => age::Identity::unwrap_stanzas(key, stanzas).map(|key| key.map_err(damaged)),
+            Self::PostQuantum(key) => age::Identity::unwrap_stanzas(&**key, stanzas).map(|key| key.map_err(damaged)),
+            Self::Ssh(key) => age::Identity::unwrap_stanzas(key, stanzas).map(|key| key.map_err(damaged)),
+            Self::LockedSsh(locked) => {
+                let mine = |stanza: &Stanza| stanza.tag.starts_with("ssh-") && stanza.args.first() == Some(&locked.tag);
+                if !stanzas.iter().any(mine) {
+                    return None;
+                }
+                match locked.opened.get_or_init(|| locked.unlock(ask)) {
+                    Ok(key) => age::Identity::unwrap_stanzas(key, stanzas).map(|key| key.map_err(damaged)),
+                    Err(problem) => Some(Err(problem.clone())),
+                }
+            }
+        }
+    }
+}
+
+/// Reading ssh private keys.
+struct SshKey;
+
+impl SshKey {
+    /// Longest ssh key file, in bytes. A key of 4096 bits has about 3,400.
+    const LIMIT: usize = 64 << 10;
+
+    fn parse(place: &Place, bytes: &[u8]) -> Result<Key, PlaceError> {
+        let malformed = || place.error("not an ssh private key of type ed25519 or rsa in OpenSSH's or PEM form");
+        if bytes.len() > Self::LIMIT {
+            return Err(malformed());
+        }
+        match ssh::Identity::from_buffer(bytes, None).map_err(|_| malformed())? {
+            ssh::Identity::Unsupported(ssh::UnsupportedKey::EncryptedPem) => Err(place.error(
+                "this form of encrypted ssh key is not supported; `ssh-keygen -p -f FILE` brings it up to date",
+            )),
+            ssh::Identity::Unsupported(_) => Err(malformed()),
+            ssh::Identity::Encrypted(key) => {
+                let public =
+                    ssh::Recipient::try_from(ssh::Identity::Encrypted(key.clone())).map_err(|_| malformed())?;
+                let public = public.to_string();
+                let public = public.split(' ').nth(1).and_then(|base64| BASE64_STANDARD.decode(base64).ok());
+                let tag = BASE64_STANDARD_NO_PAD.encode(&Sha256::digest(public.ok_or_else(malformed)?)[..4]);
+                Ok(Key::LockedSsh(LockedSsh { place: place.name.clone(), key, tag, opened: OnceLock::new() }))
+            }
+            key => Ok(Key::Ssh(key)),
+        }
+    }
+}
+
+impl LockedSsh {
+    fn unlock(&self, ask: &dyn Ask) -> Result<ssh::Identity, String> {
+        let passphrase =
+            ask.passphrase(&self.place).ok_or_else(|| format!("no passphrase given for {}", self.place))?;
+        let key = self.key.decrypt(passphrase).map_err(|_| format!("wrong passphrase for {}", self.place))?;
+        Ok(ssh::Identity::Unencrypted(key))
+    }
+}
+
+impl LockedFile {
+    /// Asks for the passphrase, the first time; what went wrong then goes into every outcome.
+    fn unlock(&self, service: &AgeService, outcome: &mut Outcome) -> Option<&Found> {
+        let opened = self.opened.get_or_init(|| self.decrypt(service.ask.as_ref()));
+        opened.as_ref().map_err(|problem| outcome.refusals.push(problem.clone())).ok()
+    }
+
+    fn decrypt(&self, ask: &dyn Ask) -> Result<Found, String> {
+        /// Work factor, as a power of two, beyond which a file is not opened: some gigabytes and many seconds. As age's.
+        const WORK_LIMIT: u8 = 22;
+
+        let name = &self.place.name;
+        let damaged = |_| format!("{name}: the encrypted identity file is damaged");
+        let decryptor = Decryptor::new_buffered(ArmoredReader::new(&self.bytes[..])).map_err(damaged)?;
+        if !decryptor.is_scrypt() {
+            return Err(format!("{name}: encrypted to a recipient; only a passphrase can be asked for"));
+        }
+        let passphrase = ask.passphrase(name).ok_or_else(|| format!("no passphrase given for {name}"))?;
+        let mut identity = scrypt::Identity::new(passphrase);
+        identity.set_max_work_factor(WORK_LIMIT);
+        let mut reader = decryptor.decrypt(std::iter::once(&identity as _)).map_err(|error| match error {
+            DecryptError::ExcessiveWork { .. } => format!("{name}: its passphrase takes too much work"),
+            _ => format!("wrong passphrase for {name}"),
+        })?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(self.bytes.len()));
+        reader.read_to_end(&mut bytes).map_err(|error| damaged(error.into()))?;
+        let mut found = Found::default();
+        found.add(&self.place, bytes);
+        match found.problems.pop() {
+            Some(error) => Err(error.to_string()),
+            None => Ok(found),
+        }
+    }
+}
+
+/// What was tried for one wrapped key.
+#[derive(Default)]
+struct Outcome {
+    counts: Vec<(String, usize)>,
+    empty: Vec<String>,
+    problems: Vec<PlaceError>,
+    /// Identities that fit, or might have, and could not be used.
+    refusals: Vec<String>,
+}
+
+impl Outcome {
+    fn saw(&mut self, found: &Found) {
+        self.counts.extend(found.counts.iter().filter(|seen| !self.counts.contains(seen)).cloned().collect::<Vec<_>>());
+        self.empty.extend_from_slice(&found.empty);
+        self.problems.extend_from_slice(&found.problems);
+    }
+
+    fn into_error(self) -> ServiceError {
+        let count: usize = self.counts.iter().map(|(_, count)| count).sum();
+        let mut message = if !self.refusals.is_empty() {
+            self.refusals.join("; ")
+        } else if count > 0 {
+            let places: Vec<_> = self.counts.into_iter().map(|(place, _)| place).collect();
+            format!("no matching identity among the {count} in {}", places.join(", "))
+        } else if self.empty.is_empty() {
+            "no identity at hand".to_owned()
+        } else {
+            format!("no identity found in {}", self.empty.join(", "))
+        };
+        for problem in &self.problems {
+            message.push_str("; ");
+            message.push_str(&problem.0);
+        }
+        let kind = if self.refusals.is_empty() { ServiceErrorKind::NoIdentity } else { ServiceErrorKind::Refused };
+        ServiceError::new(kind, message)
+    }
+}
+
+/// The service in the place where the age crate wants an identity, for one wrapped key.
+struct Opener<'a> {
+    service: &'a AgeService,
+    recipient: &'a str,
+    outcome: RefCell<Outcome>,
+}
+
+impl age::Identity for Opener<'_> {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
+        self.unwrap_stanzas(std::slice::from_ref(stanza))
+    }
+
+    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
+        self.service.open(stanzas, self.recipient, &mut self.outcome.borrow_mut()).map(Ok)
+    }
+}
+
+/// Makes a new identity: the text of an identity file in age-keygen's form, and its recipient.
+///
+/// `created` is the time now, RFC 3339.
+pub fn generate_identity(post_quantum: bool, created: &str) -> Result<(Plaintext, String), getrandom::Error> {
+    let (secret, recipient) = if post_quantum {
+        let mut seed = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut seed[..])?;
+        let identity = post_quantum::Identity::from_seed(*seed);
+        (identity.to_secret_string(), identity.to_public().to_string())
+    } else {
+        let identity = x25519::Identity::generate();
+        (identity.to_string(), identity.to_public().to_string())
+    };
+    let public = format!("# created: {created}\n# public key: {recipient}\n");
+    let text = [public.as_bytes(), secret.expose_secret().as_bytes(), b"\n"].concat();
+    Ok((Plaintext::from(text), recipient))
+}
