@@ -1,1 +1,77 @@
-//! cli
+//! Words typed, words printed: one file a command.
+//!
+//! A command gathers its arguments and what the host knows into a plan, has the rooms below do the work, and reports.
+//! What several commands need of a file (its config, its data key, sealing it again) is in [`session`].
+
+mod args;
+mod decrypt;
+mod encrypt;
+mod failure;
+mod init;
+mod session;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use failure::{Failure, Kind};
+pub use session::Session;
+
+/// Encrypts Kubernetes Secrets in git, byte for byte, in the sops format
+#[derive(Parser)]
+#[command(name = "seal", version, propagate_version = true, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Global {
+    /// Read this config instead of the nearest .sops.yaml
+    #[arg(long, global = true, value_name = "FILE", env = "SOPS_CONFIG", hide_env = true)]
+    pub config: Option<PathBuf>,
+    /// Say nothing but answers, warnings and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Never ask; fail where an answer would be needed
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
+    pub color: String,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Init(init::InitArgs),
+    Encrypt(encrypt::EncryptArgs),
+    Decrypt(decrypt::DecryptArgs),
+}
+
+/// Runs the command that was typed and gives the exit code.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let session = Session::new(cli.global);
+    let result = match cli.command {
+        Command::Init(args) => init::run(args, &session),
+        Command::Encrypt(args) => encrypt::run(args, &session),
+        Command::Decrypt(args) => decrypt::run(args, &session),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            session.report(&failure);
+            ExitCode::from(failure.kind.code())
+        }
+    }
+}

@@ -136,6 +136,12 @@ impl Encrypted {
         self.format
     }
 
+    /// How its envelope is written.
+    pub fn style(&self) -> AttachmentStyle {
+        let attachment = self.document.roots().first().and_then(|root| root.attachment.as_ref());
+        attachment.map(|attachment| attachment.style).unwrap_or_default()
+    }
+
     /// Which values are encrypted.
     pub fn selection(&self) -> &Selection {
         &self.selection

@@ -107,6 +107,32 @@ impl Document {
         text.bytes(&self.source)
     }
 
+    /// What stands at `path` in the first document, as sops looks values up; aliases are followed, comments not counted.
+    pub fn find(&self, path: &KeyPath) -> Result<&Node, NotThere> {
+        let fail = |at: usize, problem| NotThere { path: KeyPath(path.0[..=at].to_vec()), problem };
+        let mut here: Option<&Node> = None;
+        for (at, step) in path.0.iter().enumerate() {
+            let (branch, is_map) = match here.map(Node::resolved) {
+                None => (&self.roots.first().ok_or_else(|| fail(at, "the file holds no document"))?.branch, true),
+                Some(Node::Map(branch)) => (branch, true),
+                Some(Node::List(branch)) => (branch, false),
+                Some(_) => return Err(fail(at, "what it looks into is a single value")),
+            };
+            let found = match (step, is_map) {
+                (Step::Key(key), true) => branch.items.iter().find(|item| {
+                    item.key.as_ref().is_some_and(|other| self.text(&other.text) == key.as_bytes())
+                }),
+                (Step::Index(index), false) => {
+                    branch.items.iter().filter(|item| !matches!(item.node, Node::Comment(_))).nth(*index)
+                }
+                (Step::Key(_), false) => return Err(fail(at, "what it looks into is a list, which has no keys")),
+                (Step::Index(_), true) => return Err(fail(at, "what it looks into is a map, which has no indexes")),
+            };
+            here = Some(&found.ok_or_else(|| fail(at, "there is nothing of that name"))?.node);
+        }
+        here.map(Node::resolved).ok_or(NotThere { path: path.clone(), problem: "it names the whole file" })
+    }
+
     /// How `value` is written in the place of `leaf`, in that leaf's own style where it can be.
     ///
     /// The result replaces exactly `leaf.span`, and reads back as `value`. Without a layout to say
@@ -134,6 +160,16 @@ impl Document {
             Format::Ini => ini::attach(&self.source, &self.roots, value, style),
         }
     }
+}
+
+/// A key path that leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{path}` was not found: {problem}")]
+pub struct NotThere {
+    /// The path up to the step that failed.
+    pub path: KeyPath,
+    /// Why.
+    pub problem: &'static str,
 }
 
 impl std::fmt::Debug for Document {
