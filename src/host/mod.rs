@@ -1,1 +1,5 @@
 //! host
+
+pub mod files;
+mod leftovers;
+pub mod target;
