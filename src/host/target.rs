@@ -86,13 +86,15 @@ impl Target {
         self.check_unchanged()?;
         let staged =
             Staged::write(&self.path, new, Mode::from_raw_mode(0o600)).map_err(|e| in_folder(&self.path, fail(e)))?;
-        let owner_changed = !take_over(&self.file, &self.metadata, &staged.file).map_err(fail)?;
+        // As they are now: both may have changed while an editor was open.
+        let metadata = self.file.metadata().map_err(fail)?;
+        let owner_changed = !take_over(&self.file, &metadata, &staged.file).map_err(fail)?;
         staged.file.sync_all().map_err(fail)?;
         // Once more, as late as can be.
         self.check_unchanged()?;
         staged.replace(&self.path).map_err(fail)?;
         sync_folder(&self.path).map_err(|error| not_confirmed(&named, &error))?;
-        Ok(Written { other_links: self.metadata.nlink() > 1, owner_changed })
+        Ok(Written { other_links: metadata.nlink() > 1, owner_changed })
     }
 
     /// Compares what is on the disk with what was read, holding the lock of the file that is there now.
@@ -135,6 +137,11 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
 /// as `/dev/stdout`.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<Written, FileError> {
     let fail = |error| FileError::new("write", path, error);
+    if path == Path::new("/dev/stdout") {
+        // It may be a file that a shell appends to, which must not be replaced.
+        let mut stdout = io::stdout().lock();
+        return stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(fail).map(|()| Written::default());
+    }
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.file_type().is_fifo() || metadata.file_type().is_char_device() => {
             let mut file = File::options().write(true).open(path).map_err(fail)?;
