@@ -1,1 +1,40 @@
-//! host
+//! The world outside: files, terminal, processes, environment, clock, random.
+//!
+//! It does what it is told and decides nothing. `main` makes one [`Host`] and hands it down.
+
+pub mod clock;
+pub mod environment;
+pub mod files;
+pub mod hardening;
+mod leftovers;
+pub mod process;
+pub mod random;
+pub mod scratch;
+pub mod target;
+pub mod terminal;
+
+pub use environment::{Environment, Variable};
+pub use files::{FileError, Problem};
+pub use scratch::{OnDisk, Scratch};
+pub use target::{Target, Written};
+pub use terminal::{Line, Terminal, shown, shown_bytes};
+
+/// What a command may use of the world; files, clock and random need no state and are functions of their modules.
+#[derive(Debug)]
+pub struct Host {
+    /// The variables, as they were when the process began.
+    pub environment: Environment,
+    /// Standard output and error, and who sits there.
+    pub terminal: Terminal,
+}
+
+impl Host {
+    /// Reads the environment, hardens the process, and sees to it that signals leave nothing behind.
+    pub fn open() -> std::io::Result<Self> {
+        hardening::harden();
+        process::watch_signals()?;
+        let environment = Environment::read();
+        let terminal = Terminal::new(&environment);
+        Ok(Self { environment, terminal })
+    }
+}

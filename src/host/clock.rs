@@ -1,0 +1,43 @@
+//! The time.
+
+use jiff::Timestamp;
+
+use super::environment::{Environment, Variable};
+
+/// Now, as envelopes hold it: RFC 3339 in UTC, whole seconds.
+pub fn now() -> String {
+    rfc3339(Timestamp::now())
+}
+
+/// The time that a report shows: that of `SOURCE_DATE_EPOCH` where it is a number, else now.
+pub fn report_time(environment: &Environment) -> String {
+    let fixed = environment.text(Variable::SourceDateEpoch).and_then(|text| text.parse().ok());
+    fixed.and_then(|seconds| Timestamp::from_second(seconds).ok()).map_or_else(now, rfc3339)
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_seconds_in_utc() {
+        let now = now();
+        assert!(now.len() == 20 && now.ends_with('Z') && now.parse::<Timestamp>().is_ok(), "{now}");
+    }
+
+    #[test]
+    fn reports_can_be_made_reproducible() {
+        let at = |epoch: &str| {
+            let epoch = epoch.to_owned();
+            report_time(&Environment::from_lookup(move |name| {
+                (name == "SOURCE_DATE_EPOCH").then(|| epoch.clone().into())
+            }))
+        };
+        assert_eq!(at("86400"), "1970-01-02T00:00:00Z");
+        assert_ne!(at("tomorrow"), "1970-01-01T00:00:00Z");
+    }
+}
