@@ -8,7 +8,8 @@ pub(super) const NAME: &str = "sops";
 /// The entry `sops` of a document.
 #[derive(Debug, Clone)]
 pub struct Attachment {
-    /// What it says, in the order it stands in. `None` where the entry is not an object (`sops: 5`).
+    /// What it says, in the order it stands in. `None` where it cannot be read as one object: `sops: 5`, two
+    /// entries in one document, flattened names that do not fit together.
     ///
     /// Flattened forms (dotenv, INI) are put together again; their values are all strings.
     pub value: Option<serde_json::Map<String, serde_json::Value>>,
@@ -55,9 +56,12 @@ pub(super) fn flatten(value: &serde_json::Map<String, serde_json::Value>) -> Vec
     out
 }
 
+/// Parts of one flattened name; sops's longest have six.
+const MAX_PARTS: usize = 16;
+
 /// Puts flattened names together again.
 ///
-/// Errs with a sentence where a list lacks a number, or one name is used as a value and as a parent.
+/// Errs with a sentence where a list lacks a number, or one name is used twice, or as a value and as a parent.
 pub(super) fn unflatten(
     flat: impl IntoIterator<Item = (String, String)>,
 ) -> Result<serde_json::Map<String, serde_json::Value>, String> {
@@ -73,6 +77,9 @@ pub(super) fn unflatten(
         let mut parts = Vec::new();
         let mut is_index = false;
         loop {
+            if parts.len() == MAX_PARTS {
+                return Err("a name has too many parts".into());
+            }
             let (here, next) = match (rest.find("__map_"), rest.find("__list_")) {
                 (None, None) => (rest, None),
                 (Some(m), l) if l.is_none_or(|l| m < l) => (&rest[..m], Some((false, &rest[m + 6..]))),
@@ -89,8 +96,13 @@ pub(super) fn unflatten(
         }
     }
 
-    fn insert(into: &mut Value, parts: &[Part<'_>], leaf: Value, name: &str) -> Result<(), String> {
+    /// `free` is how many places in lists may still be made. Each needs a name of its own in the end, so making
+    /// more of them than there are names is damage, and would let a few names fill the memory.
+    fn insert(into: &mut Value, parts: &[Part<'_>], leaf: Value, name: &str, free: &mut usize) -> Result<(), String> {
         let Some((part, rest)) = parts.split_first() else {
+            if !into.is_null() {
+                return Err(format!("{name} occurs twice"));
+            }
             *into = leaf;
             return Ok(());
         };
@@ -101,16 +113,18 @@ pub(super) fn unflatten(
             };
         }
         match (part, into) {
-            (Part::Key(key), Value::Object(map)) => insert(map.entry(*key).or_insert(Value::Null), rest, leaf, name),
+            (Part::Key(key), Value::Object(map)) => {
+                insert(map.entry(*key).or_insert(Value::Null), rest, leaf, name, free)
+            }
             (Part::Index(index), Value::Array(list)) => {
-                // A list has at most as many items as there are names, so a number far beyond is damage.
-                if *index > list.len() + 65_536 {
-                    return Err(format!("the list number in {name} is too large"));
-                }
                 if *index >= list.len() {
+                    *free = free
+                        .checked_sub(index - list.len())
+                        .and_then(|free| free.checked_sub(1))
+                        .ok_or_else(|| format!("the list number in {name} is too large"))?;
                     list.resize(index + 1, Value::Null);
                 }
-                insert(&mut list[*index], rest, leaf, name)
+                insert(&mut list[*index], rest, leaf, name, free)
             }
             _ => Err(format!("{name} stands for two things at once")),
         }
@@ -125,9 +139,12 @@ pub(super) fn unflatten(
         }
     }
 
+    let flat: Vec<_> = flat.into_iter().collect();
+    let mut free = flat.len().saturating_mul(MAX_PARTS);
     let mut root = Value::Object(Default::default());
     for (name, text) in flat {
-        insert(&mut root, &parts(&name)?, Value::String(text), &name)?;
+        let parts = parts(&name)?;
+        insert(&mut root, &parts, Value::String(text), &name, &mut free)?;
     }
     if !complete(&root) {
         return Err("a list lacks one of its numbers".into());
@@ -157,5 +174,20 @@ mod tests {
     #[test]
     fn gap_in_a_list_is_an_error() {
         assert!(unflatten([("age__list_1__map_enc".into(), "x".into())]).is_err());
+    }
+
+    #[test]
+    fn lists_may_come_in_any_order() {
+        let flat = [10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0].map(|n| (format!("l__list_{n}"), n.to_string()));
+        assert_eq!(unflatten(flat).expect("a whole list")["l"][10], "10");
+    }
+
+    #[test]
+    fn hostile_names_are_errors() {
+        let one = |name: String| unflatten([(name, "x".into())]);
+        assert!(one(format!("a{}", "__map_b".repeat(100_000))).is_err());
+        assert!(one("a__list_4000000000".into()).is_err());
+        assert!(unflatten(["a", "a"].map(|name| (name.to_owned(), "x".to_owned()))).is_err());
+        assert!(unflatten(["a", "a__map_b"].map(|name| (name.to_owned(), "x".to_owned()))).is_err());
     }
 }

@@ -554,7 +554,7 @@ mod tests {
                 assert_eq!(attachment.style, style);
             }
             // Cutting the old and attaching a new one in one go is the same as doing it in turn.
-            let mut edits = attach(&with, &[root.clone()], &envelope(), &style);
+            let mut edits = attach(&with, std::slice::from_ref(&root), &envelope(), &style);
             for span in &attachment.cuts {
                 edits.replace(*span, b"");
             }
