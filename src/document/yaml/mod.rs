@@ -1,5 +1,7 @@
 //! json
 
+mod comments;
+
 use zeroize::Zeroizing;
 
 use super::attachment::AttachmentStyle;
