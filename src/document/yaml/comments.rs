@@ -1,3 +1,1158 @@
-//! comments
-use crate::document::Root;
-pub(super) fn place(_source: &str, _roots: &mut [Root]) {}
+//! Where sops sees the comments of a YAML file: in which map or list, and before or behind which entry.
+//!
+//! The key path of the map or list that holds a comment is part of what its ciphertext is bound to, and the
+//! comment selections look at what precedes an entry, so comments must stand exactly where sops (go-yaml's
+//! scanner and parser, then sops's YAML store) puts them. That place follows from the order in which go-yaml
+//! looks ahead, so this file walks the file as go-yaml does: [`Reader`] gives tokens and notes comments
+//! between them, [`Placer`] hands notes to the nodes the tokens make up and enters them into the tree. How far a
+//! scalar reaches is asked of our own scanner; values are not looked at. Copies that aliases stand for stay as they are.
+//!
+//! What go-yaml does to comments, and we do alike:
+//! - A comment loses its place where two compete for it: only the later one stays behind the last entry of a map
+//!   that ends (`foot`); in an empty value with a tag or anchor, behind `%YAML`, and behind a flow bracket that
+//!   opens, comments can vanish. What vanishes is not placed, and stays in the file as it is.
+//! - A comment in a line of its own above `- key: 1` belongs to the list, one behind the dash to the map.
+//! - With CRLF line breaks every comment line counts as followed by an empty line.
+//! - More than 511 blanks before a `#` hide that the comment belongs to the line.
+//!
+//! Not followed: go-yaml takes U+0085, U+2028 and U+2029 for line breaks, so they end a comment; what follows them
+//! is, to go-yaml, content.
+
+use std::collections::VecDeque;
+
+use granit_parser::{ScalarStyle, Scanner, StrInput, TokenType};
+
+use super::super::Root;
+use super::super::node::{Branch, Comment, Item, Node, Span, Text};
+
+/// Enters the comments of `source` into `roots`, the tree that was read from it.
+///
+/// Each `#` line becomes one entry. Comments inside the attachment are left out, those around it stay.
+/// Linear in the length of `source`.
+pub(super) fn place(source: &str, roots: &mut [Root]) {
+    if memchr::memchr(b'#', source.as_bytes()).is_some() {
+        // Where go-yaml would refuse the file there is no place to agree on: what has none yet stays out.
+        let _ = Placer::new(source).stream(roots);
+    }
+}
+
+/// Lines of comments, each from its `#` to the end of the line; an empty span is an empty line in between.
+type Lines = Vec<Span>;
+
+/// The comments of one node.
+#[derive(Default)]
+struct Notes {
+    head: Lines,
+    line: Lines,
+    foot: Lines,
+}
+
+/// A node that was passed: its comments, whether it is a map or list, where its scalar or alias starts.
+#[derive(Default)]
+struct Passed {
+    notes: Notes,
+    is_branch: bool,
+    at: Option<usize>,
+}
+
+/// go-yaml's parser, as far as it moves comments.
+struct Placer<'s> {
+    reader: Reader<'s>,
+    /// Comments that wait for the node they belong to.
+    waiting: Notes,
+    /// What stood above a `-` whose item is a map or list.
+    stem: Lines,
+}
+
+impl<'s> Placer<'s> {
+    fn new(source: &'s str) -> Self {
+        Self { reader: Reader::new(source), waiting: Notes::default(), stem: Lines::new() }
+    }
+
+    fn stream(&mut self, roots: &mut [Root]) -> Option<()> {
+        let mut roots = roots.iter_mut();
+        self.skip_if(Kind::StreamStart);
+        let mut is_first = true;
+        loop {
+            let mut notes = Notes::default();
+            if !is_first {
+                while self.skip_if(Kind::DocumentEnd) {}
+            }
+            let is_explicit = match self.peek() {
+                Kind::StreamEnd => return Some(()),
+                Kind::Directive | Kind::DocumentStart => true,
+                _ => false,
+            };
+            if is_explicit {
+                while self.skip_if(Kind::Directive) {}
+                self.expect(Kind::DocumentStart)?;
+            } else if is_first {
+                // What an empty line sets off from the first entry belongs to the document as a whole.
+                let head = &mut self.waiting.head;
+                if let Some(gap) = head.iter().rposition(|line| line.is_empty()) {
+                    notes.head = head.drain(..=gap).collect();
+                }
+            } else {
+                return None;
+            }
+            is_first = false;
+
+            let is_empty = is_explicit
+                && matches!(
+                    self.peek(),
+                    Kind::Directive | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd
+                );
+            let branch = &mut roots.next()?.branch;
+            let mut content = Passed::default();
+            if !is_empty {
+                content = self.content(Some(Place::Branch(branch)), Context::Block)?;
+            }
+            self.skip_if(Kind::DocumentEnd);
+            let end = std::mem::take(&mut self.waiting);
+            notes.foot = if end.foot.is_empty() { end.head } else { end.foot };
+            wrap(branch, content.notes.head, content.notes.line, content.notes.foot);
+            wrap(branch, notes.head, Lines::new(), notes.foot);
+        }
+    }
+
+    /// Passes a node.
+    fn content(&mut self, place: Option<Place<'_>>, context: Context) -> Option<Passed> {
+        let kind = self.peek();
+        if kind == Kind::Alias {
+            return Some(self.leaf());
+        }
+        let has_properties = kind == Kind::Property;
+        while self.skip_if(Kind::Property) {}
+        let is_block = context != Context::Flow;
+        let mut notes = Notes::default();
+        match self.peek() {
+            Kind::BlockEntry if context == Context::MapValue => self.list(place, false)?,
+            Kind::Scalar => return Some(self.leaf()),
+            Kind::FlowSequenceStart => {
+                notes.head = self.take_notes().head;
+                self.flow_list(place)?;
+                self.flow_end(&mut notes);
+            }
+            Kind::FlowMappingStart => {
+                notes.head = self.take_notes().head;
+                self.flow_map(place)?;
+                self.flow_end(&mut notes);
+            }
+            Kind::SequenceStart if is_block => {
+                notes.head = self.take_stem();
+                self.reader.skip();
+                self.list(place, true)?;
+            }
+            Kind::MappingStart if is_block => {
+                notes.head = self.take_stem();
+                self.reader.skip();
+                self.map(place, &mut notes)?;
+            }
+            _ if has_properties => return Some(Passed::default()),
+            _ => return None,
+        }
+        Some(Passed { notes, is_branch: true, at: None })
+    }
+
+    fn leaf(&mut self) -> Passed {
+        let at = self.reader.tokens.front().and_then(|token| usize::try_from(token.at).ok());
+        self.reader.skip();
+        Passed { notes: self.take_notes(), is_branch: false, at }
+    }
+
+    fn take_notes(&mut self) -> Notes {
+        self.stem.clear();
+        std::mem::take(&mut self.waiting)
+    }
+
+    fn take_stem(&mut self) -> Lines {
+        std::mem::take(&mut self.stem)
+    }
+
+    fn flow_end(&mut self, notes: &mut Notes) {
+        let end = self.take_notes();
+        (notes.line, notes.foot) = (end.line, end.foot);
+        self.reader.skip();
+    }
+
+    fn list(&mut self, place: Option<Place<'_>>, is_indented: bool) -> Option<()> {
+        let mut filler = Filler::new(place);
+        loop {
+            match self.peek() {
+                Kind::BlockEntry => {}
+                Kind::BlockEnd if is_indented => {
+                    self.reader.skip();
+                    return filler.list();
+                }
+                _ if is_indented => return None,
+                _ => return filler.list(),
+            }
+            let above = self.waiting.head.len();
+            self.reader.skip();
+            if above > 0 && matches!(self.peek(), Kind::SequenceStart | Kind::MappingStart) {
+                let behind = self.waiting.head.split_off(above);
+                self.stem = std::mem::replace(&mut self.waiting.head, behind);
+            }
+            let place = filler.next();
+            let item = match self.peek() {
+                Kind::BlockEntry | Kind::BlockEnd => Passed::default(),
+                Kind::Key | Kind::Value if !is_indented => Passed::default(),
+                _ => self.content(place, Context::Block)?,
+            };
+            filler.passed.push((Passed::default(), item));
+        }
+    }
+
+    fn map(&mut self, place: Option<Place<'_>>, notes: &mut Notes) -> Option<()> {
+        let mut filler = Filler::new(place);
+        loop {
+            match self.peek() {
+                Kind::Key => self.reader.skip(),
+                Kind::BlockEnd => {
+                    let end = self.take_notes();
+                    self.reader.skip();
+                    notes.line = end.line;
+                    match filler.passed.last_mut() {
+                        Some((key, _)) if !end.foot.is_empty() => key.notes.foot = end.foot,
+                        Some(_) => {}
+                        None => notes.foot = end.foot,
+                    }
+                    return filler.map();
+                }
+                _ => return None,
+            }
+            let empty = |kind| matches!(kind, Kind::Key | Kind::Value | Kind::BlockEnd);
+            let mut key = Passed::default();
+            if !empty(self.peek()) {
+                key = self.content(None, Context::MapValue)?;
+            }
+            if let Some((before, _)) = filler.passed.last_mut().filter(|_| !key.notes.foot.is_empty()) {
+                before.notes.foot = std::mem::take(&mut key.notes.foot);
+            }
+            let mut value = Passed::default();
+            let place = filler.value_of(&key);
+            if self.skip_if(Kind::Value) && !empty(self.peek()) {
+                value = self.content(place, Context::MapValue)?;
+            }
+            filler.push_pair(key, value);
+        }
+    }
+
+    fn flow_map(&mut self, place: Option<Place<'_>>) -> Option<()> {
+        let mut filler = Filler::new(place);
+        self.reader.skip();
+        while self.peek() != Kind::FlowMappingEnd {
+            if !filler.passed.is_empty() {
+                self.expect(Kind::FlowEntry)?;
+            }
+            let empty = |kind| matches!(kind, Kind::Value | Kind::FlowEntry | Kind::FlowMappingEnd);
+            let (mut key, mut value) = (Passed::default(), Passed::default());
+            match self.peek() {
+                Kind::Key => {
+                    self.reader.skip();
+                    if !empty(self.peek()) {
+                        key = self.content(None, Context::Flow)?;
+                    }
+                    let place = filler.value_of(&key);
+                    if self.skip_if(Kind::Value) && !empty(self.peek()) {
+                        value = self.content(place, Context::Flow)?;
+                    }
+                }
+                Kind::FlowMappingEnd => break,
+                _ => {
+                    key = self.content(None, Context::Flow)?;
+                    filler.value_of(&key);
+                }
+            }
+            filler.push_pair(key, value);
+        }
+        filler.map()
+    }
+
+    fn flow_list(&mut self, place: Option<Place<'_>>) -> Option<()> {
+        let mut filler = Filler::new(place);
+        self.reader.skip();
+        while self.peek() != Kind::FlowSequenceEnd {
+            if !filler.passed.is_empty() {
+                self.expect(Kind::FlowEntry)?;
+            }
+            let item = match self.peek() {
+                Kind::Key => self.pair(filler.next())?,
+                Kind::FlowSequenceEnd => break,
+                _ => self.content(filler.next(), Context::Flow)?,
+            };
+            filler.passed.push((Passed::default(), item));
+        }
+        filler.list()
+    }
+
+    /// A map of one entry that is written without braces: `[key: value]`.
+    fn pair(&mut self, place: Option<Place<'_>>) -> Option<Passed> {
+        let mut filler = Filler::new(place);
+        self.reader.skip();
+        let empty = |kind| matches!(kind, Kind::FlowEntry | Kind::FlowSequenceEnd);
+        let (mut key, mut value) = (Passed::default(), Passed::default());
+        match self.peek() {
+            Kind::Value => {}
+            kind if empty(kind) => {}
+            _ => key = self.content(None, Context::Flow)?,
+        }
+        let place = filler.value_of(&key);
+        if self.skip_if(Kind::Value) && !empty(self.peek()) {
+            value = self.content(place, Context::Flow)?;
+        }
+        filler.push_pair(key, value);
+        filler.map()?;
+        self.peek();
+        Some(Passed { is_branch: true, ..Passed::default() })
+    }
+
+    fn expect(&mut self, kind: Kind) -> Option<()> {
+        (self.peek() == kind).then(|| self.reader.skip())
+    }
+
+    fn skip_if(&mut self, kind: Kind) -> bool {
+        self.expect(kind).is_some()
+    }
+
+    /// The next token, after the comments that stand before it have been gathered.
+    fn peek(&mut self) -> Kind {
+        self.reader.fill();
+        let Some(&Token { kind, at }) = self.reader.tokens.front() else { return Kind::StreamEnd };
+        while let Some(group) = self.reader.groups.front_mut().filter(|group| at >= group.belongs_at) {
+            // What stands above the end of a block belongs to what follows it.
+            if kind == Kind::BlockEnd && group.role == Role::Head {
+                break;
+            }
+            let lines = std::mem::take(&mut group.lines);
+            let to = match group.role {
+                Role::Head => &mut self.waiting.head,
+                Role::Line => &mut self.waiting.line,
+                Role::Foot => &mut self.waiting.foot,
+            };
+            if to.is_empty() {
+                *to = lines;
+            } else {
+                to.extend(lines);
+            }
+            self.reader.groups.pop_front();
+        }
+        kind
+    }
+}
+
+/// What may stand where a node is expected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Context {
+    Block,
+    /// As `Block`; a list may also start at the column of the map.
+    MapValue,
+    Flow,
+}
+
+/// A node of the tree that comments go into.
+enum Place<'t> {
+    Branch(&'t mut Branch),
+    Node(&'t mut Node),
+}
+
+/// Collects the comments of a map's or list's entries, and enters them once it has ended.
+struct Filler<'t> {
+    branch: Option<&'t mut Branch>,
+    /// Index of the entry to come.
+    next: usize,
+    /// Keys (nothing in lists) and values.
+    passed: Vec<(Passed, Passed)>,
+    /// The entry that is not in the tree: the attachment.
+    absent: Option<usize>,
+}
+
+impl<'t> Filler<'t> {
+    fn new(place: Option<Place<'t>>) -> Self {
+        let branch = match place {
+            Some(Place::Branch(branch)) => Some(branch),
+            Some(Place::Node(Node::Map(branch) | Node::List(branch))) => Some(branch),
+            _ => None,
+        };
+        Self { branch, next: 0, passed: Vec::new(), absent: None }
+    }
+
+    /// The place of the next entry.
+    fn next(&mut self) -> Option<Place<'_>> {
+        self.next += 1;
+        let item = self.branch.as_mut()?.items.get_mut(self.next - 1)?;
+        Some(Place::Node(&mut item.node))
+    }
+
+    /// The place of the value of `key`, the next entry; none for the attachment, which is not in the tree.
+    fn value_of(&mut self, key: &Passed) -> Option<Place<'_>> {
+        let expected = self.branch.as_ref()?.items.get(self.next).and_then(|item| item.key.as_ref());
+        let is_here = match (expected, key.at) {
+            (Some(expected), Some(at)) => expected.span.start as usize <= at && at <= expected.span.end as usize,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if is_here {
+            return self.next();
+        }
+        self.absent = self.absent.or(Some(self.passed.len()));
+        None
+    }
+
+    fn push_pair(&mut self, mut key: Passed, mut value: Passed) {
+        if key.notes.foot.is_empty() {
+            key.notes.foot = std::mem::take(&mut value.notes.foot);
+        }
+        self.passed.push((key, value));
+    }
+
+    /// Enters the comments of a list's items.
+    fn list(self) -> Option<()> {
+        let Some(branch) = self.branch else { return Some(()) };
+        if self.passed.len() != branch.items.len() {
+            return None;
+        }
+        let items = std::mem::take(&mut branch.items);
+        for ((_, passed), item) in self.passed.into_iter().zip(items) {
+            enter(&mut branch.items, passed.notes.head, false);
+            enter(&mut branch.items, passed.notes.line, true);
+            branch.items.push(item);
+            enter(&mut branch.items, passed.notes.foot, false);
+        }
+        Some(())
+    }
+
+    /// Enters the comments of a map's entries.
+    fn map(self) -> Option<()> {
+        let Some(branch) = self.branch else { return Some(()) };
+        if self.passed.len() != branch.items.len() + usize::from(self.absent.is_some()) {
+            return None;
+        }
+        let mut items = std::mem::take(&mut branch.items).into_iter();
+        for (index, (key, value)) in self.passed.into_iter().enumerate() {
+            enter(&mut branch.items, key.notes.head, false);
+            enter(&mut branch.items, key.notes.line, false);
+            let item = if self.absent == Some(index) { None } else { items.next() };
+            let mut behind = Lines::new();
+            if !value.is_branch {
+                enter(&mut branch.items, value.notes.head, false);
+                enter(&mut branch.items, value.notes.line, true);
+                behind = value.notes.foot;
+                branch.items.extend(item);
+            } else if let Some(mut item) = item {
+                if let Node::Map(inner) | Node::List(inner) = &mut item.node {
+                    wrap(inner, value.notes.head, value.notes.line, value.notes.foot);
+                }
+                branch.items.push(item);
+            }
+            enter(&mut branch.items, behind, false);
+            enter(&mut branch.items, key.notes.foot, false);
+        }
+        Some(())
+    }
+}
+
+/// Enters comments at the start and at the end of a branch.
+fn wrap(branch: &mut Branch, head: Lines, line: Lines, foot: Lines) {
+    let mut first = Vec::new();
+    enter(&mut first, head, false);
+    enter(&mut first, line, false);
+    branch.items.splice(..0, first);
+    enter(&mut branch.items, foot, false);
+}
+
+fn enter(items: &mut Vec<Item>, lines: Lines, inline: bool) {
+    items.extend(lines.into_iter().filter(|line| !line.is_empty()).map(|line| {
+        let span = Span { start: line.start + 1, end: line.end };
+        Item { key: None, node: Node::Comment(Comment { text: Text::Source(span), span, inline }) }
+    }));
+}
+
+/// What a token is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    StreamStart,
+    StreamEnd,
+    Directive,
+    DocumentStart,
+    DocumentEnd,
+    SequenceStart,
+    MappingStart,
+    BlockEnd,
+    FlowSequenceStart,
+    FlowSequenceEnd,
+    FlowMappingStart,
+    FlowMappingEnd,
+    BlockEntry,
+    FlowEntry,
+    Key,
+    Value,
+    Alias,
+    /// A tag or an anchor.
+    Property,
+    Scalar,
+}
+
+/// A token, and the offset that go-yaml sorts it by; -1 is before everything.
+#[derive(Clone, Copy)]
+struct Token {
+    kind: Kind,
+    at: isize,
+}
+
+/// A place in the source: byte, line from 0, column in characters from 0.
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    at: usize,
+    line: usize,
+    column: usize,
+}
+
+/// Comments that were found together.
+struct Group {
+    role: Role,
+    lines: Lines,
+    /// The first token that does not start before here gathers the group.
+    belongs_at: isize,
+    /// Where the first comment starts; the column is counted from 1.
+    start: Mark,
+    /// From where to where there is nothing but this group; both 0 behind a value.
+    from: usize,
+    to: usize,
+}
+
+/// What a group is to the node it belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Head,
+    Line,
+    Foot,
+}
+
+/// A scalar, alias or flow branch that may turn out to be a key.
+#[derive(Clone, Copy)]
+struct Candidate {
+    /// Number of its token.
+    number: usize,
+    mark: Mark,
+}
+
+/// go-yaml's scanner, as far as it decides when comments are seen.
+struct Reader<'s> {
+    source: &'s [u8],
+    lexemes: Box<dyn Iterator<Item = Lexeme> + 's>,
+    mark: Mark,
+    /// Line breaks since the last character that is not blank.
+    newlines: usize,
+    indent: isize,
+    indents: Vec<isize>,
+    /// For every flow level.
+    candidates: Vec<Option<Candidate>>,
+    may_be_key: bool,
+    /// Tokens not passed yet.
+    tokens: VecDeque<Token>,
+    /// Number of tokens that were passed.
+    passed: usize,
+    /// Comments no token has gathered yet.
+    groups: VecDeque<Group>,
+}
+
+/// A token as our own scanner sees it.
+struct Lexeme {
+    kind: Kind,
+    is_plain: bool,
+    start: usize,
+    end: usize,
+}
+
+/// go-yaml looks no further for the `#` of a comment.
+const LOOKAHEAD: usize = 512;
+
+/// Characters go-yaml accepts between the start of a key and its `:`.
+const KEY_LENGTH: usize = 1024;
+
+impl<'s> Reader<'s> {
+    fn new(source: &'s str) -> Self {
+        Self {
+            source: source.as_bytes(),
+            lexemes: Box::new(lexemes(source)),
+            mark: Mark { at: if source.starts_with('\u{feff}') { 3 } else { 0 }, ..Mark::default() },
+            newlines: 0,
+            indent: -1,
+            indents: Vec::new(),
+            candidates: vec![None],
+            may_be_key: true,
+            tokens: VecDeque::from([Token { kind: Kind::StreamStart, at: 0 }]),
+            passed: 0,
+            groups: VecDeque::new(),
+        }
+    }
+
+    /// Passes the next token.
+    fn skip(&mut self) {
+        self.tokens.pop_front();
+        self.passed += 1;
+    }
+
+    /// Reads until the next token is known: two more lie behind it, and it is clear whether a key starts at it.
+    fn fill(&mut self) {
+        while self.tokens.len() <= 2 || self.is_open_candidate() {
+            self.fetch();
+        }
+    }
+
+    fn is_open_candidate(&mut self) -> bool {
+        let (number, here) = (self.passed, self.mark);
+        let Some(slot) = self.candidates.iter_mut().find(|slot| slot.is_some_and(|c| c.number == number)) else {
+            return false;
+        };
+        *slot = slot.filter(|candidate| candidate.is_open(here));
+        slot.is_some()
+    }
+
+    fn push(&mut self, kind: Kind, at: usize) {
+        self.tokens.push_back(Token { kind, at: at as isize });
+    }
+
+    fn fetch(&mut self) {
+        let from = self.mark;
+        self.pass_comments();
+        self.close_blocks(self.mark.column as isize, from.at);
+        let mark = self.mark;
+        let Some(lexeme) = self.lexemes.find(|lexeme| lexeme.start >= mark.at).filter(|_| mark.at < self.source.len())
+        else {
+            if mark.column != 0 {
+                self.mark = Mark { at: mark.at, line: mark.line + 1, column: 0 };
+            }
+            self.close_blocks(-1, mark.at);
+            self.drop_candidate();
+            self.may_be_key = false;
+            self.push(Kind::StreamEnd, mark.at);
+            return;
+        };
+        // Dashes are reported behind themselves, so only the texts' ends are taken over.
+        let end = match lexeme.kind {
+            Kind::Scalar | Kind::Alias | Kind::Property | Kind::Directive => lexeme.end,
+            Kind::DocumentStart | Kind::DocumentEnd => mark.at + 3,
+            _ => mark.at + 1,
+        };
+
+        let is_flow = self.candidates.len() > 1;
+        let before = self.tokens.back().map_or(0, |token| token.at);
+        let belongs_at = match self.byte(mark.at) {
+            b':' if !is_flow => before,
+            b',' if is_flow => before,
+            _ => mark.at as isize,
+        };
+        match lexeme.kind {
+            Kind::Directive | Kind::DocumentStart | Kind::DocumentEnd => {
+                self.close_blocks(-1, mark.at);
+                self.drop_candidate();
+                self.may_be_key = false;
+                self.push(lexeme.kind, mark.at);
+                if lexeme.kind == Kind::Directive {
+                    // A comment behind a directive is no comment to anyone.
+                    let end = self.line_end(end);
+                    self.advance(end + self.break_width(end));
+                } else {
+                    self.advance(end);
+                }
+                return;
+            }
+            Kind::FlowSequenceStart | Kind::FlowMappingStart => {
+                self.note_candidate();
+                self.candidates.push(None);
+                self.may_be_key = true;
+                self.push(lexeme.kind, mark.at);
+            }
+            Kind::FlowSequenceEnd | Kind::FlowMappingEnd => {
+                self.drop_candidate();
+                if is_flow {
+                    self.candidates.pop();
+                }
+                self.may_be_key = false;
+                self.push(lexeme.kind, mark.at);
+            }
+            Kind::FlowEntry | Kind::BlockEntry | Kind::Key => {
+                match lexeme.kind {
+                    Kind::BlockEntry => self.open_block(mark, None, Kind::SequenceStart),
+                    Kind::Key => self.open_block(mark, None, Kind::MappingStart),
+                    _ => {}
+                }
+                self.drop_candidate();
+                self.may_be_key = lexeme.kind != Kind::Key || !is_flow;
+                self.push(lexeme.kind, mark.at);
+            }
+            Kind::Value => {
+                let candidate = self.candidates.last_mut().and_then(Option::take).filter(|c| c.is_open(mark));
+                if let Some(candidate) = candidate {
+                    let key = Token { kind: Kind::Key, at: candidate.mark.at as isize };
+                    self.tokens.insert(candidate.number - self.passed, key);
+                    self.open_block(candidate.mark, Some(candidate.number), Kind::MappingStart);
+                    self.may_be_key = false;
+                } else {
+                    self.open_block(mark, None, Kind::MappingStart);
+                    self.may_be_key = !is_flow;
+                }
+                self.push(lexeme.kind, mark.at);
+            }
+            Kind::Scalar if matches!(self.byte(mark.at), b'|' | b'>') && !is_flow => {
+                self.drop_candidate();
+                self.may_be_key = true;
+                let is_header = |byte: &u8| !matches!(byte, b'|' | b'>' | b'+' | b'-' | b'0'..=b'9');
+                let header = self.source[mark.at..].iter().position(is_header).unwrap_or(0);
+                self.advance(mark.at + header);
+                self.pass_line_comment(belongs_at);
+                self.advance(end);
+                self.pass_blanks();
+                self.push(lexeme.kind, mark.at);
+            }
+            _ => {
+                self.note_candidate();
+                self.may_be_key = false;
+                self.advance(end);
+                if lexeme.is_plain {
+                    let line = self.mark.line;
+                    self.pass_blanks();
+                    self.may_be_key = self.mark.line > line;
+                }
+                self.push(lexeme.kind, mark.at);
+            }
+        }
+        self.advance(end);
+        // What stands behind a dash is above whatever follows.
+        if lexeme.kind != Kind::BlockEntry {
+            self.pass_line_comment(belongs_at);
+        }
+    }
+
+    fn note_candidate(&mut self) {
+        if self.may_be_key {
+            let number = self.passed + self.tokens.len();
+            if let Some(slot) = self.candidates.last_mut() {
+                *slot = Some(Candidate { number, mark: self.mark });
+            }
+        }
+    }
+
+    fn drop_candidate(&mut self) {
+        if let Some(slot) = self.candidates.last_mut() {
+            *slot = None;
+        }
+    }
+
+    /// Starts a block where one is indented further than the one around it; `number` is the token it starts before.
+    fn open_block(&mut self, mark: Mark, number: Option<usize>, kind: Kind) {
+        let column = mark.column as isize;
+        if self.candidates.len() > 1 || self.indent >= column {
+            return;
+        }
+        self.indents.push(self.indent);
+        self.indent = column;
+        let index = number.map_or(self.tokens.len(), |number| number - self.passed);
+        self.tokens.insert(index, Token { kind, at: mark.at as isize });
+    }
+
+    /// Ends the blocks that are indented further than `column`.
+    ///
+    /// They end before the comments of their own column that the blanks since `from` hold, so that these
+    /// count as behind what follows the block.
+    fn close_blocks(&mut self, column: isize, from: usize) {
+        if self.candidates.len() > 1 {
+            return;
+        }
+        let mut end = from as isize - 1;
+        while self.indent > column {
+            let mut reach = end;
+            for group in self.groups.iter().rev() {
+                if (group.to as isize) < reach {
+                    break;
+                }
+                if group.start.column as isize == self.indent + 1 {
+                    end = group.start.at as isize;
+                }
+                reach = group.from as isize;
+            }
+            self.tokens.push_back(Token { kind: Kind::BlockEnd, at: end });
+            self.indent = self.indents.pop().unwrap_or(-1);
+        }
+    }
+
+    /// Goes to the next token, noting the comments before it.
+    fn pass_comments(&mut self) {
+        let from = self.mark;
+        loop {
+            while self.is_blank(self.mark.at) {
+                self.advance(self.mark.at + 1);
+            }
+            self.lower_line_comment();
+            if self.byte(self.mark.at) == b'#' {
+                self.note_comments(from);
+            }
+            let width = self.break_width(self.mark.at);
+            if width == 0 {
+                return;
+            }
+            self.advance(self.mark.at + width);
+            self.may_be_key |= self.candidates.len() == 1;
+        }
+    }
+
+    /// Makes the comment behind `key:` stand above the first item of the list that follows.
+    fn lower_line_comment(&mut self) {
+        let is_first = self.tokens.len() > 1
+            && self.tokens[self.tokens.len() - 1].kind == Kind::BlockEntry
+            && self.tokens[self.tokens.len() - 2].kind == Kind::SequenceStart;
+        if !is_first || self.break_width(self.mark.at) > 0 {
+            return;
+        }
+        if let Some(group) = self.groups.back_mut().filter(|group| group.role == Role::Line) {
+            group.role = Role::Head;
+            if group.start.line + 1 == self.mark.line {
+                group.belongs_at = self.mark.at as isize;
+            }
+        }
+    }
+
+    /// Notes a comment behind a token on the same line.
+    fn pass_line_comment(&mut self, belongs_at: isize) {
+        if self.newlines > 0 {
+            return;
+        }
+        let Some(hash) = (self.mark.at..self.mark.at + LOOKAHEAD).find(|&at| !self.is_blank(at)) else { return };
+        if self.byte(hash) == b'#' {
+            self.advance(hash);
+            let start = self.mark;
+            let line = self.pass_line();
+            self.groups.push_back(Group {
+                role: Role::Line,
+                lines: vec![line],
+                belongs_at,
+                start,
+                from: 0,
+                to: 0,
+            });
+        }
+    }
+
+    /// Notes the comments from here on, up to the next token.
+    fn note_comments(&mut self, from: Mark) {
+        let mut before = self.tokens[self.tokens.len() - 1];
+        if before.kind == Kind::FlowEntry && self.tokens.len() > 1 {
+            before = self.tokens[self.tokens.len() - 2];
+        }
+        let is_flow = self.candidates.len() > 1;
+        let indent = self.indent.max(0);
+        // The line in which a comment must stand to be behind the content above.
+        let foot_line = if from.line == 0 {
+            -1
+        } else {
+            let is_behind = self.newlines == 0 && self.mark.column > 1;
+            self.mark.line as isize - self.newlines as isize + 1 + isize::from(is_behind)
+        };
+        let mut is_unbroken = self.newlines <= 1;
+        let mut after_blank = false;
+        let (mut line, mut column) = (self.mark.line, self.mark.column);
+        let mut from = from.at;
+        let mut belongs_at = before.at;
+        let mut start = Mark::default();
+        let mut lines = Lines::new();
+        let mut peek = 0;
+        while peek < LOOKAHEAD {
+            let at = self.mark.at + peek;
+            column += 1;
+            peek += 1;
+            if self.is_blank(at) {
+                continue;
+            }
+            let byte = self.byte(at);
+            let closes = is_flow && matches!(byte, b']' | b'}');
+            let is_break = self.break_width(at) > 0;
+            let is_dedented = start.column as isize - 1 < indent;
+            let is_line_end = closes || is_break || byte == 0;
+            let ends = if is_line_end {
+                let is_foot = start.line as isize == foot_line && before.kind != Kind::Value;
+                closes || !after_blank && is_unbroken && (is_foot || is_dedented)
+            } else {
+                (column as isize - 1) < indent && column != start.column
+            };
+            if ends && !lines.is_empty() {
+                if is_line_end && is_dedented {
+                    belongs_at = start.at as isize;
+                }
+                let lines = std::mem::take(&mut lines);
+                self.groups.push_back(Group { role: Role::Foot, lines, belongs_at, start, from, to: at });
+                from = at;
+                belongs_at = at as isize;
+            } else if is_line_end && !after_blank && !lines.is_empty() && byte != 0 {
+                lines.push(Span::default());
+            }
+            if is_break {
+                is_unbroken = false;
+                after_blank = true;
+                column = 0;
+                line += 1;
+                continue;
+            }
+            if byte != b'#' {
+                break;
+            }
+            if lines.is_empty() {
+                start = Mark { at, line, column };
+            }
+            after_blank = false;
+            self.advance(at);
+            lines.push(self.pass_line());
+            // The line break is taken as read, but not counted.
+            peek = 1;
+            column = 0;
+            line = self.mark.line;
+        }
+        if !lines.is_empty() {
+            let to = (self.mark.at + peek).saturating_sub(2);
+            self.groups.push_back(Group {
+                role: Role::Head,
+                lines,
+                belongs_at: start.at as isize,
+                start,
+                from,
+                to,
+            });
+        }
+    }
+
+    /// Goes to the end of the line; gives what was passed.
+    fn pass_line(&mut self) -> Span {
+        let start = self.mark.at;
+        self.advance(self.line_end(start));
+        Span::new(start, self.mark.at)
+    }
+
+    fn pass_blanks(&mut self) {
+        loop {
+            let width = if self.is_blank(self.mark.at) { 1 } else { self.break_width(self.mark.at) };
+            if width == 0 {
+                return;
+            }
+            self.advance(self.mark.at + width);
+        }
+    }
+
+    /// Goes to byte `to`, counting lines and columns.
+    fn advance(&mut self, to: usize) {
+        while self.mark.at < to.min(self.source.len()) {
+            let width = self.break_width(self.mark.at);
+            if width > 0 {
+                self.newlines += 1;
+                self.mark = Mark { at: self.mark.at + width, line: self.mark.line + 1, column: 0 };
+                continue;
+            }
+            let byte = self.byte(self.mark.at);
+            if !matches!(byte, b' ' | b'\t') {
+                self.newlines = 0;
+            }
+            self.mark.at += 1;
+            self.mark.column += usize::from(byte & 0xc0 != 0x80);
+        }
+    }
+
+    fn line_end(&self, mut at: usize) -> usize {
+        while self.byte(at) != 0 && self.break_width(at) == 0 {
+            at += 1;
+        }
+        at
+    }
+
+    /// The byte at `at`; behind the end 0, which counts as the end also where it stands.
+    fn byte(&self, at: usize) -> u8 {
+        self.source.get(at).copied().unwrap_or(0)
+    }
+
+    fn is_blank(&self, at: usize) -> bool {
+        matches!(self.byte(at), b' ' | b'\t')
+    }
+
+    /// How many bytes the line break at `at` has, 0 for none.
+    fn break_width(&self, at: usize) -> usize {
+        match self.byte(at) {
+            b'\n' => 1,
+            b'\r' => 1 + usize::from(self.byte(at + 1) == b'\n'),
+            0xc2 if self.byte(at + 1) == 0x85 => 2,
+            0xe2 if self.byte(at + 1) == 0x80 && matches!(self.byte(at + 2), 0xa8 | 0xa9) => 3,
+            _ => 0,
+        }
+    }
+}
+
+impl Candidate {
+    /// Whether a `:` at `here` would still make it a key.
+    fn is_open(&self, here: Mark) -> bool {
+        self.mark.line >= here.line && self.mark.at + KEY_LENGTH >= here.at
+    }
+}
+
+/// The tokens that stand in the source, in order.
+fn lexemes(source: &str) -> impl Iterator<Item = Lexeme> + '_ {
+    let mut tokens = Scanner::new(StrInput::new(source)).map_while(Result::ok).peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let (span, token) = tokens.next()?.into_parts();
+            let (start, end) = (span.start.byte_offset()?, span.end.byte_offset()?);
+            let mut is_plain = false;
+            let kind = match token {
+                TokenType::VersionDirective(..) | TokenType::TagDirective(..) | TokenType::ReservedDirective(..) => {
+                    Kind::Directive
+                }
+                TokenType::DocumentStart => Kind::DocumentStart,
+                TokenType::DocumentEnd => Kind::DocumentEnd,
+                TokenType::FlowSequenceStart => Kind::FlowSequenceStart,
+                TokenType::FlowSequenceEnd => Kind::FlowSequenceEnd,
+                // Empty ones stand for `[key: value]`.
+                TokenType::FlowMappingStart if start < end => Kind::FlowMappingStart,
+                TokenType::FlowMappingEnd if start < end => Kind::FlowMappingEnd,
+                TokenType::BlockEntry => Kind::BlockEntry,
+                TokenType::FlowEntry => Kind::FlowEntry,
+                TokenType::Key => {
+                    // Keys without a `?` are found by their `:`.
+                    let is_implicit = tokens.peek().is_some_and(|next| next.span().start.byte_offset() == Some(start));
+                    if is_implicit || source.as_bytes().get(start) != Some(&b'?') {
+                        continue;
+                    }
+                    Kind::Key
+                }
+                TokenType::Value if source.as_bytes().get(start) == Some(&b':') => Kind::Value,
+                TokenType::Alias(_) => Kind::Alias,
+                TokenType::Anchor(_) | TokenType::Tag(..) => Kind::Property,
+                TokenType::Scalar(style, _) => {
+                    is_plain = style == ScalarStyle::Plain;
+                    Kind::Scalar
+                }
+                _ => continue,
+            };
+            return Some(Lexeme { kind, is_plain, start, end });
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use granit_parser::{Event, Parser};
+
+    use super::super::super::attachment::{Attachment, AttachmentStyle, NAME};
+    use super::super::super::node::{Key, Leaf, Scalar, Style};
+    use super::*;
+
+    type Events<'s> = Box<dyn Iterator<Item = (Event<'s>, granit_parser::Span)> + 's>;
+
+    fn span(span: granit_parser::Span) -> Span {
+        Span::new(span.start.byte_offset().unwrap(), span.end.byte_offset().unwrap())
+    }
+
+    /// A tree with what placing needs.
+    fn node<'s>(events: &mut Events<'s>, (event, at): (Event<'s>, granit_parser::Span)) -> Node {
+        let mut branch = Branch { span: span(at), ..Branch::default() };
+        match event {
+            Event::SequenceStart(..) => {
+                loop {
+                    match events.next().unwrap() {
+                        (Event::SequenceEnd, _) => return Node::List(branch),
+                        item => branch.items.push(Item { key: None, node: node(events, item) }),
+                    }
+                }
+            }
+            Event::MappingStart(..) => loop {
+                let (key, at) = events.next().unwrap();
+                match key {
+                    Event::MappingEnd => return Node::Map(branch),
+                    Event::Scalar(text, ..) => {
+                        let text = Text::owned(text.as_bytes());
+                        let value = events.next().unwrap();
+                        let key = Some(Key { text, span: span(at), is_string: true });
+                        branch.items.push(Item { key, node: node(events, value) });
+                    }
+                    other => panic!("no key: {other:?}"),
+                }
+            },
+            _ => Node::Leaf(Leaf { scalar: Scalar::Null, span: span(at), style: Style::None }),
+        }
+    }
+
+    fn parse(source: &str) -> Option<Vec<Root>> {
+        let events: Result<Vec<_>, _> =
+            std::iter::from_fn({ let mut parser = Parser::new_from_str(source); move || parser.next_event() }).collect();
+        let mut events: Events<'_> =
+            Box::new(events.ok()?.into_iter().filter(|(event, _)| !matches!(event, Event::Comment(..))));
+        let mut roots = Vec::new();
+        while let Some((event, _)) = events.next() {
+            if let Event::DocumentStart(..) = event {
+                let first = events.next().unwrap();
+                let mut branch = match node(&mut events, first) {
+                    Node::Map(branch) => branch,
+                    Node::Leaf(_) => Branch::default(),
+                    _ => return None,
+                };
+                let is_attachment = |item: &Item| item.key.as_ref().unwrap().text.bytes(b"") == NAME.as_bytes();
+                let attachment = branch.items.iter().position(is_attachment).map(|index| {
+                    branch.items.remove(index);
+                    Attachment { value: None, cuts: Vec::new(), style: AttachmentStyle::default() }
+                });
+                roots.push(Root { branch, attachment, attach_at: 0 });
+            }
+        }
+        Some(roots)
+    }
+
+    fn show(source: &str, items: &[Item], out: &mut Vec<String>) {
+        for item in items {
+            let key = item.key.as_ref().map_or_else(String::new, |key| {
+                format!("{}:", String::from_utf8_lossy(key.text.bytes(source.as_bytes())))
+            });
+            let nested = |items: &[Item]| {
+                let mut out = Vec::new();
+                show(source, items, &mut out);
+                out.join(" ")
+            };
+            out.push(match &item.node {
+                Node::Comment(comment) => {
+                    assert_eq!(comment.text.bytes(source.as_bytes()), &source.as_bytes()[comment.span.range()]);
+                    let mark = if comment.inline { '!' } else { '#' };
+                    format!("{mark}{}", serde_json::to_string(&source[comment.span.range()]).unwrap())
+                }
+                Node::Map(branch) => format!("{key}{{{}}}", nested(&branch.items)),
+                Node::List(branch) => format!("{key}[{}]", nested(&branch.items)),
+                _ => format!("{key}."),
+            });
+        }
+    }
+
+    fn placed(source: &str) -> String {
+        let Some(mut roots) = parse(source) else { return "ERR".into() };
+        place(source, &mut roots);
+        let shown = roots.iter().map(|root| {
+            let mut out = Vec::new();
+            show(source, &root.branch.items, &mut out);
+            format!("{{{}}}", out.join(" "))
+        });
+        shown.collect::<Vec<_>>().join(" --- ")
+    }
+
+    #[test]
+    fn oracle_bulk() {
+        let Ok(path) = std::env::var("ORACLE_IN") else { return };
+        let text = std::fs::read_to_string(&path).unwrap();
+        let out: String = text
+            .lines()
+            .map(|line| {
+                let source: String = serde_json::from_str(line).unwrap();
+                std::panic::catch_unwind(|| placed(&source)).unwrap_or("PANIC".into()) + "\n"
+            })
+            .collect();
+        std::fs::write(path + ".ours", out).unwrap();
+    }
+    #[test]
+    fn dbg_lex() {
+        for l in lexemes("k: [a, b: 1]\n...\n") { println!("{:?} {} {}", l.kind, l.start, l.end); }
+    }
+}
