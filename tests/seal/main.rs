@@ -2,8 +2,9 @@
 //!
 //! One binary, as linking is what takes the time; a file a subject. What is pure is tested in `src`, next to the code.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod support;
 
+mod documents;
 mod house;

@@ -41,7 +41,8 @@ fn spelling_reads_back(document: &Document) {
             edits.replace(leaf.span, &document.spell(leaf, &leaf.scalar));
         }
     }
-    let spelled = Document::parse(edits.apply(document.source()), document.format()).expect("spelled values can be read");
+    let spelled =
+        Document::parse(edits.apply(document.source()), document.format()).expect("spelled values can be read");
     let (before, after) = (leaves(document), leaves(&spelled));
     assert_eq!(before.len(), after.len(), "spelling changed the number of values");
     for (before, after) in before.iter().zip(after) {

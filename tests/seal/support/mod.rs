@@ -30,10 +30,6 @@ impl Folder {
         std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    pub fn text(&self, name: impl AsRef<Path>) -> String {
-        String::from_utf8(self.read(name)).expect("the file is UTF-8")
-    }
-
     /// seal, ready to run in this folder.
     pub fn seal<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Step {
         self.program(env!("CARGO_BIN_EXE_seal"), args)
@@ -130,13 +126,6 @@ impl Ran {
         self
     }
 
-    /// Fails the test unless stderr holds `text`.
-    #[track_caller]
-    pub fn says(self, text: &str) -> Self {
-        assert!(self.stderr_text().contains(text), "expected {text:?} on stderr\n{self}");
-        self
-    }
-
     pub fn stdout_text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
@@ -159,6 +148,20 @@ impl std::fmt::Display for Ran {
     }
 }
 
+/// Whether seal has commands at all; said on stderr where it has not.
+pub fn commands_exist() -> bool {
+    let exist = !Folder::new().seal(["--help"]).run().stdout.is_empty();
+    if !exist {
+        note("skipped: seal has no commands yet");
+    }
+    exist
+}
+
+/// Says something past the test harness, which keeps the output of tests that pass to itself.
+fn note(line: &str) {
+    drop(writeln!(std::io::stderr(), "{line}"));
+}
+
 /// Where the program of a peer is; `None`, said on stderr, where it is not installed.
 ///
 /// `tests/peers/install` puts them into `$SEAL_PEERS/bin`, by default `~/.cache/seal-peers/bin`.
@@ -175,8 +178,7 @@ pub fn peer(name: &str) -> Option<PathBuf> {
     let installed_by = name.strip_suffix("-keygen").unwrap_or(name);
     let skipped = format!("skipped: {name} is not installed (tests/peers/install {installed_by})");
     assert!(std::env::var_os("SEAL_REQUIRE_PEERS").is_none(), "{skipped}, and SEAL_REQUIRE_PEERS is set");
-    // Not `eprintln!`: the test harness would keep it from a reader of a run that passes.
-    let _ = writeln!(std::io::stderr(), "{skipped}");
+    note(&skipped);
     None
 }
 
