@@ -78,12 +78,12 @@ pub fn run(args: DecryptArgs, session: &Session) -> Result<(), Failure> {
         }
     }
     for warning in session.key_warnings() {
-        session.terminal.warn(&shown(&warning).to_string());
+        session.warn(&shown(&warning).to_string());
     }
     match &args.output {
         // What was secret is for its owner's eyes.
         Some(path) => target::write(path, &all, 0o600).map(|_| ()).map_err(Failure::from),
-        None => session.terminal.answer(&all),
+        None => session.answer(&all),
     }
 }
 
@@ -110,7 +110,7 @@ fn decrypt(input: Input, args: &DecryptArgs, session: &Session) -> Result<Zeroiz
     let key = session.data_key(&name, encrypted.envelope(), &args.open)?;
     let opened = session::open(&name, &encrypted, &key, args.open.mac_check())?;
     for path in &opened.plain_comments {
-        session.terminal.warn(&format!(
+        session.warn(&format!(
             "{}: a comment near {} is not encrypted, though the file's selection says so",
             shown(&name),
             shown(&path.to_string())
@@ -121,8 +121,8 @@ fn decrypt(input: Input, args: &DecryptArgs, session: &Session) -> Result<Zeroiz
     match &args.extract {
         Some(path) => extract(&name, plain, format, output, path, args),
         None if output != format || args.formats.indent.is_some() => {
-            let document = Document::parse(plain.into_zeroizing(), format)
-                .map_err(|error| Failure::of_parse(&name, &error))?;
+            let document =
+                Document::parse(plain.into_zeroizing(), format).map_err(|error| Failure::of_parse(&name, &error))?;
             Ok(emit(&document, output, args.formats.indentation())?)
         }
         None => Ok(plain.into_zeroizing()),
@@ -142,13 +142,12 @@ fn extract(
         failure.kind = Kind::ExtractPath;
         failure
     })?;
-    let document =
-        Document::parse(plain.into_zeroizing(), format).map_err(|error| Failure::of_parse(name, &error))?;
+    let document = Document::parse(plain.into_zeroizing(), format).map_err(|error| Failure::of_parse(name, &error))?;
     if path.0.is_empty() {
         return Ok(emit(&document, output, args.formats.indentation())?);
     }
-    let node = document.find(&path).map_err(|error| {
-        Failure::new(Kind::NotFound, format!("{} in {}", shown(&error.to_string()), shown(name)))
-    })?;
+    let node = document
+        .find(&path)
+        .map_err(|error| Failure::new(Kind::NotFound, format!("{} in {}", shown(&error.to_string()), shown(name))))?;
     Ok(emit_value(&document, node, output, args.formats.indentation())?)
 }

@@ -82,8 +82,10 @@ pub fn run(mut args: EncryptArgs, session: &Session) -> Result<(), Failure> {
                 let file = file.clone();
                 encrypt_to_output(Some(&file), &args, session)
             }
-            _ => Err(Failure::new(Kind::Usage, "several files can only be encrypted in place")
-                .hint("seal encrypt -i FILE…")),
+            _ => {
+                Err(Failure::new(Kind::Usage, "several files can only be encrypted in place")
+                    .hint("seal encrypt -i FILE…"))
+            }
         };
     }
     let wanted = |file: &Path| matches!(session.rule(file), Ok(Some(_))) && !is_config(file);
@@ -102,7 +104,7 @@ fn encrypt_to_output(file: Option<&Path>, args: &EncryptArgs, session: &Session)
     let bytes = match encrypt(input, args, session)? {
         Made::New { sealed, .. } => sealed.bytes,
         Made::Already(bytes) => {
-            session.terminal.say(&format!("{} is encrypted already; nothing to do", shown(&name)));
+            session.say(&format!("{} is encrypted already; nothing to do", shown(&name)));
             bytes
         }
     };
@@ -110,7 +112,7 @@ fn encrypt_to_output(file: Option<&Path>, args: &EncryptArgs, session: &Session)
         Some(path) => {
             target::write(path, &bytes, 0o644)?;
         }
-        None => session.terminal.answer(&bytes)?,
+        None => session.answer(&bytes)?,
     }
     Ok(())
 }
@@ -246,7 +248,7 @@ fn default_selection(name: &Path, plain: &Document, session: &Session) -> Option
         Fit::Secrets(selection) => Some(selection),
         Fit::Other => None,
         Fit::Mixed { secrets, documents } => {
-            session.terminal.warn(&format!(
+            session.warn(&format!(
                 "{}: {secrets} of {documents} objects are Secrets, so everything is encrypted, kinds and names too; for the \
                  values of the Secrets alone: --encrypted-regex '^(data|stringData)$'",
                 shown(name)

@@ -219,8 +219,9 @@ impl Failure {
         let message = format!("cannot encrypt {name_shown}: {}", escaped(error));
         match error {
             EncryptError::AlreadyEncrypted => {
-                Self::new(Kind::AlreadyEncrypted, format!("{name_shown} is encrypted already"))
-                    .hint(format!("to change values: seal edit {name_shown}; to change readers: seal updatekeys {name_shown}"))
+                Self::new(Kind::AlreadyEncrypted, format!("{name_shown} is encrypted already")).hint(format!(
+                    "to change values: seal edit {name_shown}; to change readers: seal updatekeys {name_shown}"
+                ))
             }
             EncryptError::ReservedKey(_) => Self::new(Kind::CannotHold, message),
             EncryptError::Selection(_) => Self::new(Kind::Config, message),
@@ -283,15 +284,16 @@ impl Failure {
     /// No rule of the config is for the file.
     pub fn of_rule(name: &Path, error: &RuleError) -> Self {
         match error {
-            RuleError::NoRule(no_rule) => {
-                Self::new(Kind::Config, format!("no matching creation rules found for {}", shown(name)))
-                    .detail(escaped(&no_rule.looked_in()))
-                    .hint(format!(
-                        "add a rule whose path_regex matches it to {}, or name the readers: seal encrypt --age age1… {}",
-                        shown(&no_rule.config),
-                        shown(name)
-                    ))
-            }
+            RuleError::NoRule(no_rule) => Self::new(
+                Kind::Config,
+                format!("no matching creation rules found for {}", shown(name)),
+            )
+            .detail(escaped(&no_rule.looked_in()))
+            .hint(format!(
+                "add a rule whose path_regex matches it to {}, or name the readers: seal encrypt --age age1… {}",
+                shown(&no_rule.config),
+                shown(name)
+            )),
             RuleError::Broken(error) => error.into(),
         }
     }

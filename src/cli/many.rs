@@ -1,6 +1,7 @@
 //! One command over many files: on all cores, reported in the order in which they were named.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -41,24 +42,24 @@ pub fn each(
 ) -> Result<(), Failure> {
     if let [file] = files {
         for line in work(file)? {
-            session.terminal.say(&line);
+            session.say(&line);
         }
         return Ok(());
     }
-    let progress = session.terminal.progress(files.len());
+    let progress = Mutex::new(session.terminal().progress("files", Some(files.len() as u64)));
     let results: Vec<_> = files
         .par_iter()
         .map(|file| {
             let result = work(file);
-            progress.step();
+            progress.lock().unwrap_or_else(PoisonError::into_inner).advance(1);
             result
         })
         .collect();
-    progress.finish();
+    drop(progress);
     let mut failed = Vec::new();
     for result in results {
         match result {
-            Ok(lines) => lines.iter().for_each(|line| session.terminal.say(line)),
+            Ok(lines) => lines.iter().for_each(|line| session.say(line)),
             Err(failure) => {
                 session.report(&failure);
                 failed.push(failure);

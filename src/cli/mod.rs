@@ -8,6 +8,7 @@ mod decrypt;
 mod encrypt;
 mod failure;
 mod init;
+mod many;
 mod session;
 
 use std::path::PathBuf;
@@ -16,7 +17,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 pub use failure::{Failure, Kind};
-pub use session::Session;
+pub use session::{ConfigSearch, Session};
+
+use crate::host::Host;
+use crate::host::terminal::{Colour, shown};
 
 /// Encrypts Kubernetes Secrets in git, byte for byte, in the sops format
 #[derive(Parser)]
@@ -41,8 +45,17 @@ pub struct Global {
     #[arg(long, global = true)]
     pub no_input: bool,
     /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
-    pub color: String,
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = colour())]
+    pub color: Colour,
+}
+
+fn colour() -> impl clap::builder::TypedValueParser<Value = Colour> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+    PossibleValuesParser::new(["auto", "always", "never"]).map(|word| match word.as_str() {
+        "always" => Colour::Always,
+        "never" => Colour::Never,
+        _ => Colour::Auto,
+    })
 }
 
 #[derive(Subcommand)]
@@ -61,7 +74,11 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let session = Session::new(cli.global);
+    let host = match Host::open() {
+        Ok(host) => host,
+        Err(_) => return ExitCode::from(Kind::Io.code()),
+    };
+    let session = Session::new(cli.global, host, ConfigSearch::FromFile);
     let result = match cli.command {
         Command::Init(args) => init::run(args, &session),
         Command::Encrypt(args) => encrypt::run(args, &session),

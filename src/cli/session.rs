@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use secrecy::SecretString;
 use zeroize::Zeroizing;
 
 use super::args::OpenArgs;
@@ -16,15 +17,17 @@ use crate::crypt::{
 };
 use crate::document::{AttachmentStyle, Document, Format};
 use crate::host::files::{self, FileError};
-use crate::host::{clock, random};
-use crate::keys::{AgeService, Keyring, identities};
+use crate::host::terminal::{Line, Role};
+use crate::host::{Environment, Host, Terminal, clock, random};
+use crate::keys::{AgeService, Ask, Keyring, identities};
 
 /// One run of seal.
 pub struct Session {
     /// The flags that every command takes.
     pub global: Global,
-    /// The terminal: answers, messages, questions.
-    pub terminal: Arc<Terminal>,
+    /// What the environment says.
+    pub environment: Environment,
+    terminal: Arc<Mutex<Terminal>>,
     configs: Mutex<HashMap<PathBuf, Arc<Config>>>,
     keyring: OnceLock<(Keyring, Arc<AgeService>)>,
     trusted: Mutex<Vec<Recipient>>,
@@ -53,10 +56,19 @@ pub struct Input {
 
 impl Session {
     /// A run with these flags.
-    pub fn new(global: Global, terminal: Terminal, search: ConfigSearch) -> Self {
+    pub fn new(global: Global, host: Host, search: ConfigSearch) -> Self {
+        let Host { environment, mut terminal } = host;
+        terminal.set_colour(global.color, &environment);
+        if global.quiet {
+            terminal.set_quiet();
+        }
+        if global.no_input {
+            terminal.set_no_input();
+        }
         Self {
             global,
-            terminal: Arc::new(terminal),
+            environment,
+            terminal: Arc::new(Mutex::new(terminal)),
             configs: Mutex::default(),
             keyring: OnceLock::new(),
             trusted: Mutex::default(),
@@ -86,7 +98,7 @@ impl Session {
                     ConfigSearch::FromHere => files::find_config(&absolute(Path::new("."))?),
                 };
                 if let (None, Some(ignored)) = (&search.found, &search.ignored) {
-                    self.terminal.warn(&format!("{} is not read; rename it to .sops.yaml", shown(ignored)));
+                    self.warn(&format!("{} is not read; rename it to .sops.yaml", shown(ignored)));
                 }
                 search.found
             }
@@ -101,7 +113,7 @@ impl Session {
             .map_err(|_| Failure::new(Kind::Config, format!("{} is not UTF-8", shown(&path))))?;
         let config = Arc::new(Config::parse(text, &path)?);
         for warning in config.warnings() {
-            self.terminal.warn(&shown(&warning.to_string()).to_string());
+            self.warn(&shown(&warning.to_string()).to_string());
         }
         configs.insert(path, config.clone());
         Ok(Some(config))
@@ -126,7 +138,8 @@ impl Session {
         let (keyring, _) = self.keyring.get_or_init(|| {
             let places = identities::places(&identities::Environment::of_process());
             let trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
-            let age = Arc::new(AgeService::new(places, self.terminal.clone()).trusting(trusted.iter()));
+            let age =
+                Arc::new(AgeService::new(places, Arc::new(AtTerminal(self.terminal.clone()))).trusting(trusted.iter()));
             (Keyring::new(vec![Box::new(age.clone())]), age)
         });
         keyring
@@ -200,9 +213,77 @@ impl Session {
         Ok(AttachmentStyle { indent: indent.or(configured), ..AttachmentStyle::default() })
     }
 
-    /// Prints a failure.
+    /// The terminal, for as long as the guard lives.
+    pub fn terminal(&self) -> MutexGuard<'_, Terminal> {
+        self.terminal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the answer to standard output, byte for byte.
+    pub fn answer(&self, bytes: &[u8]) -> Result<(), Failure> {
+        match self.terminal().answer(bytes) {
+            // Whoever read it has read enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(Failure::new(Kind::Io, format!("cannot write to standard output: {error}"))),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Says what is now true; nothing with `--quiet`.
+    pub fn say(&self, line: &str) {
+        if !self.global.quiet {
+            self.terminal().note(line);
+        }
+    }
+
+    /// Says what may be wrong.
+    pub fn warn(&self, line: &str) {
+        self.terminal().note(Line::new().part(Role::Warning, "warning:").text(format!(" {line}")));
+    }
+
+    /// Prints a failure: what, where, what was tried, what to do next.
     pub fn report(&self, failure: &Failure) {
-        self.terminal.fail(failure);
+        let mut terminal = self.terminal();
+        terminal.note(Line::new().part(Role::Error, "error:").text(format!(" {}", failure.message)));
+        for detail in &failure.details {
+            terminal.note(format!("  {detail}"));
+        }
+        for hint in &failure.hints {
+            terminal.note(Line::new().part(Role::Hint, "hint:").text(format!(" {hint}")));
+        }
+    }
+}
+
+/// Questions of identities and plugins go to the terminal.
+struct AtTerminal(Arc<Mutex<Terminal>>);
+
+impl AtTerminal {
+    fn terminal(&self) -> MutexGuard<'_, Terminal> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ask for AtTerminal {
+    fn passphrase(&self, what: &str) -> Option<SecretString> {
+        let instead = "use an identity without a passphrase, or run it at a terminal";
+        let mut answer = self.terminal().ask_secret(&format!("Passphrase of {what}:"), instead).ok()?;
+        Some(SecretString::from(std::mem::take(&mut *answer)))
+    }
+
+    fn confirm(&self, message: &str, yes: &str, no: Option<&str>) -> Option<bool> {
+        let question = match no {
+            Some(no) => format!("{message} (y: {yes}, n: {no})"),
+            None => format!("{message} (y: {yes})"),
+        };
+        self.terminal().confirm(&question, "run it at a terminal").ok()
+    }
+
+    fn text(&self, message: &str) -> Option<String> {
+        let mut answer = self.terminal().ask(message, "run it at a terminal").ok()?;
+        Some(std::mem::take(&mut *answer))
+    }
+
+    fn message(&self, message: &str) {
+        self.terminal().note(message);
     }
 }
 
@@ -212,12 +293,7 @@ pub fn read_encrypted(name: &Path, bytes: Zeroizing<Vec<u8>>, format: Format) ->
 }
 
 /// Decrypts all values of a file.
-pub fn open<'e>(
-    name: &Path,
-    encrypted: &'e Encrypted,
-    key: &DataKey,
-    check: MacCheck,
-) -> Result<Opened<'e>, Failure> {
+pub fn open<'e>(name: &Path, encrypted: &'e Encrypted, key: &DataKey, check: MacCheck) -> Result<Opened<'e>, Failure> {
     encrypted.open(key, check).map_err(|error| Failure::of_decrypt(name, &error))
 }
 

@@ -14,7 +14,9 @@ use super::secret::{DataKey, Plaintext};
 use super::selection::{Selection, SelectionError};
 use super::value;
 use super::walk::{What, walk};
-use crate::document::{Branch, Comment, Document, Edits, Format, KeyPath, Leaf, Node, ParseError, Scalar, Span, Text};
+use crate::document::{
+    AttachmentStyle, Branch, Comment, Document, Edits, Format, KeyPath, Leaf, Node, ParseError, Scalar, Span, Text,
+};
 
 /// An encrypted file: its values still closed, its envelope read.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ pub struct WrappedKey {
 /// A key service.
 ///
 /// What is wrapped is the data key of 32 bytes or, with several key groups, a share of 33.
-pub trait KeyService: Sync {
+pub trait KeyService: Send + Sync {
     /// Wraps `key` for `recipient`: the text to stand as `enc`. `None`: not a kind of this service, ask the next.
     fn wrap(&self, recipient: &Recipient, key: &Plaintext) -> Option<Result<String, ServiceError>>;
 

@@ -119,9 +119,10 @@ impl Document {
                 Some(_) => return Err(fail(at, "what it looks into is a single value")),
             };
             let found = match (step, is_map) {
-                (Step::Key(key), true) => branch.items.iter().find(|item| {
-                    item.key.as_ref().is_some_and(|other| self.text(&other.text) == key.as_bytes())
-                }),
+                (Step::Key(key), true) => branch
+                    .items
+                    .iter()
+                    .find(|item| item.key.as_ref().is_some_and(|other| self.text(&other.text) == key.as_bytes())),
                 (Step::Index(index), false) => {
                     branch.items.iter().filter(|item| !matches!(item.node, Node::Comment(_))).nth(*index)
                 }

@@ -123,6 +123,15 @@ pub fn walk(folder: &Path) -> impl Iterator<Item = Result<PathBuf, FileError>> +
     })
 }
 
+/// Makes a folder that only its owner can enter, and those above it, where they are missing.
+pub fn create_private_folder(folder: &Path) -> Result<(), FileError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|error| FileError::new("create", folder, error))
+}
+
 /// A file that could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot {doing} {}: {problem}", .path.display())]

@@ -253,6 +253,20 @@ fn run(command: &str, recipient: &str) -> io::Result<Zeroizing<Vec<u8>>> {
     output
 }
 
+/// The public keys of the identities in a place that can be read without asking or running anything.
+pub fn public_keys(place: &Place) -> Result<Vec<String>, PlaceError> {
+    if place.holds != Holds::Identities || matches!(place.source, Source::Command(_)) {
+        return Ok(Vec::new());
+    }
+    let Some(content) = place.read("")? else { return Ok(Vec::new()) };
+    let public = |identity| match identity {
+        Identity::X25519(identity) => Some(identity.to_public().to_string()),
+        Identity::PostQuantum(identity) => Some(identity.to_public().to_string()),
+        Identity::Plugin(_) => None,
+    };
+    Ok(parse(&content.bytes, place)?.into_iter().filter_map(public).collect())
+}
+
 /// An identity as it stands in a file.
 pub(super) enum Identity {
     X25519(x25519::Identity),

@@ -98,10 +98,7 @@ impl<'s> Placer<'s> {
             is_first = false;
 
             let is_empty = is_explicit
-                && matches!(
-                    self.peek(),
-                    Kind::Directive | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd
-                );
+                && matches!(self.peek(), Kind::Directive | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd);
             let branch = &mut roots.next()?.branch;
             let mut content = Passed::default();
             if !is_empty {
@@ -824,14 +821,7 @@ impl<'s> Reader<'s> {
             self.advance(hash);
             let start = self.mark;
             let line = self.pass_line();
-            self.groups.push_back(Group {
-                role: Role::Line,
-                lines: vec![line],
-                belongs_at,
-                start,
-                from: 0,
-                to: 0,
-            });
+            self.groups.push_back(Group { role: Role::Line, lines: vec![line], belongs_at, start, from: 0, to: 0 });
         }
     }
 
@@ -910,14 +900,7 @@ impl<'s> Reader<'s> {
         }
         if !lines.is_empty() {
             let to = (self.mark.at + peek).saturating_sub(2);
-            self.groups.push_back(Group {
-                role: Role::Head,
-                lines,
-                belongs_at: start.at as isize,
-                start,
-                from,
-                to,
-            });
+            self.groups.push_back(Group { role: Role::Head, lines, belongs_at: start.at as isize, start, from, to });
         }
     }
 
@@ -1054,14 +1037,12 @@ mod tests {
     fn node<'s>(events: &mut Events<'s>, (event, at): (Event<'s>, granit_parser::Span)) -> Node {
         let mut branch = Branch { span: span(at), ..Branch::default() };
         match event {
-            Event::SequenceStart(..) => {
-                loop {
-                    match events.next().unwrap() {
-                        (Event::SequenceEnd, _) => return Node::List(branch),
-                        item => branch.items.push(Item { key: None, node: node(events, item) }),
-                    }
+            Event::SequenceStart(..) => loop {
+                match events.next().unwrap() {
+                    (Event::SequenceEnd, _) => return Node::List(branch),
+                    item => branch.items.push(Item { key: None, node: node(events, item) }),
                 }
-            }
+            },
             Event::MappingStart(..) => loop {
                 let (key, at) = events.next().unwrap();
                 match key {
@@ -1080,8 +1061,11 @@ mod tests {
     }
 
     fn parse(source: &str) -> Option<Vec<Root>> {
-        let events: Result<Vec<_>, _> =
-            std::iter::from_fn({ let mut parser = Parser::new_from_str(source); move || parser.next_event() }).collect();
+        let events: Result<Vec<_>, _> = std::iter::from_fn({
+            let mut parser = Parser::new_from_str(source);
+            move || parser.next_event()
+        })
+        .collect();
         let mut events: Events<'_> =
             Box::new(events.ok()?.into_iter().filter(|(event, _)| !matches!(event, Event::Comment(..))));
         let mut roots = Vec::new();
@@ -1153,6 +1137,8 @@ mod tests {
     }
     #[test]
     fn dbg_lex() {
-        for l in lexemes("k: [a, b: 1]\n...\n") { println!("{:?} {} {}", l.kind, l.start, l.end); }
+        for l in lexemes("k: [a, b: 1]\n...\n") {
+            println!("{:?} {} {}", l.kind, l.start, l.end);
+        }
     }
 }

@@ -372,13 +372,29 @@ impl<'s> Builder<'s> {
         let from = header_line.max(self.cursor.min(range.start));
         let line_end = from + memchr::memchr(b'\n', &bytes[from..]).unwrap_or(bytes.len() - from);
         let start = (from..line_end).find(|&at| is_header(&bytes[at..line_end])).unwrap_or(range.start);
-        let mut end = range.end.max(line_end.min(bytes.len()));
-        if end > line_end && bytes[..end].ends_with(b"\n") {
-            end -= 1;
+        // What follows the last line of content belongs to the value only where the header says so (`+`).
+        let header_end = start + 1 + bytes[start + 1..line_end].iter().take_while(|b| !b.is_ascii_whitespace()).count();
+        let keeps = bytes[start..header_end].contains(&b'+');
+        let mut end = range.end.max(line_end);
+        let tail = line_start(end);
+        if tail > line_end && bytes[tail..end].iter().all(|b| matches!(b, b' ' | b'\t')) {
+            end = tail;
         }
-        if bytes[..end].ends_with(b"\r") {
-            end -= 1;
+        loop {
+            let without_break = match &bytes[..end] {
+                [.., b'\r', b'\n'] => end - 2,
+                [.., b'\n'] => end - 1,
+                _ => break,
+            };
+            let line = line_start(without_break);
+            let blank = line > line_end && bytes[line..without_break].iter().all(|b| matches!(b, b' ' | b'\t'));
+            end = without_break;
+            if keeps || !blank {
+                break;
+            }
+            end = line;
         }
+        end = end.max(header_end);
         let indent = if no_content { 0 } else { range.start - line_start(range.start) };
         let indent = u16::try_from(indent).unwrap_or(u16::MAX);
         (start..end, if literal { Style::Literal { indent } } else { Style::Folded { indent } })
