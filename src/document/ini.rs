@@ -8,7 +8,15 @@
 //! sops has one comment for each section and key: the lines above it and what stands behind it on its line, in one
 //! text, without the first marker. That text is what the [`Comment`] over the lines above holds. Where there is a
 //! comment both above and behind, the one behind follows as a second [`Comment`] of its own, so that it is encrypted
-//! where it stands; sops reads past its ciphertext. Comments that belong to nothing (at the end of the file, or above
+//! where it stands; sops reads past its ciphertext. A ciphertext has a `]`, which behind a section header would be taken
+//! for the end of the name, so there it goes on a line of its own above, and a `^` keeps its place:
+//!
+//! ```ini
+//! ;ENC[…]
+//! [section] ; ^
+//! ```
+//!
+//! Comments that belong to nothing (at the end of the file, or above
 //! the attachment) sops does not see at all; here they are the last entries of the section before.
 //!
 //! A key given twice in one section is an error: sops would keep its last value and lose the others.
@@ -44,8 +52,12 @@ pub(super) fn parse(source: &[u8]) -> Result<Vec<Root>, ParseError> {
             Some(b'[') => {
                 let mut section = Section::new(reader.section_name(start..line.end)?, line.start);
                 section.end = line.end;
-                let close = section.name.span.end as usize;
-                let behind = comment_in(source, close..line.end);
+                let close = section.name.span.end as usize + 1;
+                let mut behind = comment_in(source, close..line.end).map(|span| header_comment(source, close, span));
+                if let Some(moved) = moved_comment(source, &above, line.start, behind.as_ref()) {
+                    above.pop();
+                    behind = Some(moved);
+                }
                 if section.is_ours(source) {
                     sections[last_kept].items.extend(comments(source, &mut above, None));
                 } else {
@@ -66,9 +78,10 @@ pub(super) fn parse(source: &[u8]) -> Result<Vec<Root>, ParseError> {
                     return Err(ParseError::at(Format::Ini, ParseProblem::DuplicateKey(name), source, start));
                 }
                 let value = reader.value(value_at..line.end)?;
+                let behind = value.behind.map(|span| Behind { marked: span, span: behind_marker(source, span) });
                 section.end = reader.at;
                 section.items.push(Item { key: Some(key), node: Node::Leaf(value.leaf) });
-                section.items.extend(comments(source, &mut above, value.behind));
+                section.items.extend(comments(source, &mut above, behind));
             }
         }
     }
@@ -144,35 +157,101 @@ fn flattened(source: &[u8], item: &Item) -> Option<(String, String)> {
     }
 }
 
+/// A comment behind a key's value or a section header.
+struct Behind {
+    /// From its marker on.
+    marked: Span,
+    /// What [`replace_comment`] is told. Behind a value, its text; behind a header, all that follows the bracket; of
+    /// one that was moved above its header, from its text to the `^`.
+    span: Span,
+}
+
+fn header_comment(source: &[u8], close: usize, marked: Span) -> Behind {
+    debug_assert_eq!(source[close - 1], b']');
+    Behind { marked, span: Span { start: close as u32, end: marked.end } }
+}
+
+/// The ciphertext of a header's comment, if it stands in the line above.
+fn moved_comment(source: &[u8], above: &[Span], header: usize, behind: Option<&Behind>) -> Option<Behind> {
+    let line = above.last().filter(|line| line.end as usize == header)?;
+    let place = behind_marker(source, behind?.marked);
+    let is_moved = source[line.range()].starts_with(b";ENC[") && &source[place.range()] == b"^";
+    is_moved.then(|| Behind {
+        marked: trimmed_end(source, line.range()),
+        span: Span { start: line.start + 1, end: place.end },
+    })
+}
+
+/// Puts `text` in the place of a comment's.
+///
+/// Each of its lines is a comment, behind a marker of its own where it brings none. A ciphertext behind a header is
+/// moved above it, and back when it is decrypted.
+pub(super) fn replace_comment(source: &[u8], comment: &Comment, text: &[u8]) -> Edits {
+    let mut edits = Edits::new();
+    let span = comment.span;
+    let mut lines = Zeroizing::new(Vec::with_capacity(text.len()));
+    for (at, line) in text.split(|&byte| byte == b'\n').enumerate() {
+        let is_marked = at == 0 || matches!(line.first(), Some(b'#' | b';'));
+        lines.extend_from_slice(if at > 0 { b"\n" } else { b"" });
+        lines.extend_from_slice(if is_marked { b"" } else { b"; " });
+        lines.extend_from_slice(line);
+    }
+    let old = &source[span.range()];
+    if let Some(end) = memchr::memchr(b'\n', old).filter(|_| comment.inline) {
+        let end = span.start as usize + end;
+        if lines.contains(&b']') {
+            edits.replace(trimmed_end(source, span.start as usize..end), &lines);
+        } else {
+            edits.replace(Span::new(span.start as usize - 1, end + 1), b"");
+            edits.replace(Span { start: span.end - 1, end: span.end }, &lines);
+        }
+    } else if comment.inline && source[..span.start as usize].ends_with(b"]") {
+        let text_span = comment_in(source, span.range()).map_or(span, |marked| behind_marker(source, marked));
+        if lines.contains(&b']') {
+            let header = memchr::memrchr(b'\n', &source[..span.start as usize]).map_or(0, |end| end + 1);
+            let header = header.max(byte_order_mark(source));
+            let rest = &source[span.end as usize..];
+            let is_crlf = memchr::memchr(b'\n', rest).is_some_and(|end| rest[..end].ends_with(b"\r"));
+            let line_break: &[u8] = if is_crlf { b"\r\n" } else { b"\n" };
+            edits.replace(Span::new(header, header), &Zeroizing::new([b";", &lines[..], line_break].concat()));
+            edits.replace(text_span, b"^");
+        } else {
+            edits.replace(text_span, &lines);
+        }
+    } else {
+        edits.replace(span, &lines);
+    }
+    edits
+}
+
 /// The comments of one key or section: of the lines above it, which are taken, and of what stands behind it.
 ///
-/// Each span starts with a marker; those of lines above go to the line's end, line break included.
-fn comments(source: &[u8], above: &mut Vec<Span>, behind: Option<Span>) -> Vec<Item> {
+/// Spans of lines above start with the marker and go to the line's end, line break included.
+fn comments(source: &[u8], above: &mut Vec<Span>, behind: Option<Behind>) -> Vec<Item> {
     let lines = std::mem::take(above);
-    let comment = |text: Option<Text>, span: Span, inline: bool| {
-        let comment = Comment { text: text.unwrap_or(Text::Source(span)), span, inline };
-        Item { key: None, node: Node::Comment(comment) }
-    };
+    let comment =
+        |text: Text, span: Span, inline: bool| Item { key: None, node: Node::Comment(Comment { text, span, inline }) };
     let block = lines.first().zip(lines.last()).map(|(first, last)| {
         let whole = trimmed_end(source, first.start as usize..last.end as usize);
         let span = behind_marker(source, whole);
         if lines.len() == 1 && behind.is_none() {
-            return comment(None, span, false);
+            return comment(Text::Source(span), span, false);
         }
         // Indentation and empty lines between the lines are not part of the text.
         let mut text = Zeroizing::new(Vec::new());
-        lines.iter().chain(&behind).for_each(|line| text.extend_from_slice(&source[line.range()]));
+        let pieces = lines.iter().chain(behind.iter().map(|behind| &behind.marked));
+        pieces.for_each(|line| text.extend_from_slice(&source[line.range()]));
         let len = trimmed_end(&text, 0..text.len()).len();
         text.truncate(len);
         let marked = behind_marker(&text, Span::new(0, text.len()));
         // sops crashes when it is to write a comment whose first line is empty; with the marker it is not.
         if text.get(marked.start as usize) == Some(&b'\n') {
             let span = Span { start: whole.start + 1, end: span.end };
-            return comment(Some(Text::owned(&text[..])), span, false);
+            return comment(Text::owned(&text[..]), span, false);
         }
-        comment(Some(Text::owned(&text[marked.range()])), span, false)
+        comment(Text::owned(&text[marked.range()]), span, false)
     });
-    let behind = behind.map(|span| comment(None, behind_marker(source, span), true));
+    let behind = behind.map(|it| comment(Text::Source(behind_marker(source, it.marked)), it.span, true));
     block.into_iter().chain(behind).collect()
 }
 
@@ -587,10 +666,48 @@ mod tests {
         let mut edits = Edits::new();
         for item in &branch.items {
             if let Node::Comment(comment) = &item.node {
-                edits.replace(comment.span, b"ENC[]");
+                edits.extend(&replace_comment(source, comment, b"ENC[]"));
             }
         }
-        assert_eq!(&*edits.apply(source), b"  ;; ENC[]  \n[s] ; ENC[]\nx = 1\n");
+        assert_eq!(&*edits.apply(source), b"  ;; ENC[]  \n;ENC[]\n[s] ; ^\nx = 1\n");
+    }
+
+    #[test]
+    fn comment_behind_a_header_is_moved_above_it_and_back() {
+        let replaced = |source: &[u8], texts: &[&str]| {
+            let mut edits = Edits::new();
+            let Node::Map(branch) = &parse_one(source).branch.items[1].node else { panic!() };
+            let comments = branch.items.iter().filter_map(|item| match &item.node {
+                Node::Comment(comment) => Some(comment),
+                _ => None,
+            });
+            for (comment, text) in comments.zip(texts) {
+                edits.extend(&replace_comment(source, comment, text.as_bytes()));
+            }
+            String::from_utf8(edits.apply(source).to_vec()).unwrap()
+        };
+        for source in ["[s];c", " [s] ;; c  \r\nx = 1\r\n", "\u{feff}[s] # c\n", "; a\n[s] ; c\n"] {
+            let is_two = source.starts_with(';');
+            let texts: &[_] = if is_two { &["ENC[1]", "ENC[2]"] } else { &["ENC[2]"] };
+            let sealed = replaced(source.as_bytes(), texts);
+            let line_break = if source.contains('\r') { "\r\n" } else { "\n" };
+            assert!(sealed.contains(&format!(";ENC[2]{line_break}")), "{sealed}");
+            assert!(shown(&sealed).contains(&"s#>ENC[2]".to_owned()), "{sealed}");
+            assert_eq!(
+                replaced(sealed.as_bytes(), &["ENC[3]", "ENC[3]"]),
+                sealed.replace("1]", "3]").replace("2]", "3]")
+            );
+            assert_eq!(replaced(sealed.as_bytes(), if is_two { &["a", "c"] } else { &["c"] }), source);
+        }
+    }
+
+    #[test]
+    fn every_line_of_a_comment_is_marked() {
+        let source = b"; ENC[]\nx = 1\n";
+        let Node::Map(branch) = &parse_one(source).branch.items[0].node else { panic!() };
+        let Node::Comment(comment) = &branch.items[1].node else { panic!() };
+        let edits = replace_comment(source, comment, b"a\n# b\nx = 2\n");
+        assert_eq!(&*edits.apply(source), b"; a\n# b\n; x = 2\n; \nx = 1\n");
     }
 
     #[test]

@@ -149,6 +149,16 @@ impl Document {
         }
     }
 
+    /// Edits that put `text` in the place of a comment's. Only in INI may it have line breaks.
+    pub fn replace_comment(&self, comment: &Comment, text: &[u8]) -> Edits {
+        if self.format == Format::Ini {
+            return ini::replace_comment(&self.source, comment, text);
+        }
+        let mut edits = Edits::new();
+        edits.replace(comment.span, text);
+        edits
+    }
+
     /// Edits that put `value` (an object) as attachment at the end of every document.
     ///
     /// `value` is written in the order of its keys. In dotenv and INI it is flattened as sops does

@@ -143,9 +143,9 @@ pub enum Style {
 /// A comment.
 #[derive(Debug, Clone)]
 pub struct Comment {
-    /// The text behind the marker (`#`, `;`), leading blanks included.
+    /// The text behind the marker (`#`, `;`), leading blanks included; in INI without them, and of several lines.
     pub text: Text,
-    /// The span of that text. Its replacement must have no line break.
+    /// What [`Document::replace_comment`](super::Document::replace_comment) replaces: in all formats but INI the text.
     pub span: Span,
     /// Whether it stands behind a value on the same line.
     pub inline: bool,
