@@ -101,8 +101,8 @@ impl fmt::Display for SelectionRule {
 #[error("only one of {} can be used at a time", .0.join(" and "))]
 pub struct TooManySelections(pub Vec<&'static str>);
 
-/// A selection that is ready to be asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A selection that is ready to be asked. The default is that of [`SelectionRule`], a suffix.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
     rule: SelectionRule,
     /// None for the suffixes.
@@ -146,12 +146,6 @@ impl Selection {
     /// Whether one comment (its text without `#`) is hit; never so when keys decide.
     pub fn comment_hit(&self, comment: &[u8]) -> bool {
         self.is_by_comment() && self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(comment))
-    }
-}
-
-impl Default for Selection {
-    fn default() -> Self {
-        Self { rule: SelectionRule::default(), pattern: None }
     }
 }
 

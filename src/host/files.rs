@@ -179,10 +179,10 @@ pub enum Problem {
     #[error("the file system is read-only")]
     ReadOnly,
     /// The disk is full.
-    #[error("the disk is full; the old content is untouched")]
+    #[error("the disk is full; nothing was changed")]
     DiskFull,
     /// The quota is used up.
-    #[error("the disk quota is used up; the old content is untouched")]
+    #[error("the disk quota is used up; nothing was changed")]
     Quota,
     /// It is mounted by itself, as containers do, so that no other file can take its place.
     #[error("it is a mount point, so no new file can take its place")]

@@ -84,6 +84,8 @@ impl Target {
         let named = self.named.clone();
         let fail = |error| FileError::new("write", &named, error);
         self.check_unchanged()?;
+        // A rename would not ask for it, but a file that may not be written is not meant to change.
+        rustix::fs::access(&self.path, rustix::fs::Access::WRITE_OK).map_err(|error| fail(error.into()))?;
         let staged =
             Staged::write(&self.path, new, Mode::from_raw_mode(0o600)).map_err(|e| in_folder(&self.path, fail(e)))?;
         // As they are now: both may have changed while an editor was open.
