@@ -1,6 +1,6 @@
 //! json
 
-mod scalar;
+pub(in crate::document) mod scalar;
 
 use zeroize::Zeroizing;
 
