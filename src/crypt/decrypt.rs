@@ -312,7 +312,7 @@ impl Opened<'_> {
                     list_comments.insert(std::ptr::from_ref(leaf), number);
                 }
                 What::Leaf(leaf) => edits.replace(leaf.span, &spelling(number)),
-                What::Comment(comment) => edits.replace(comment.span, &spelling(number)),
+                What::Comment(comment) => edits.extend(&document.replace_comment(comment, &spelling(number))),
             }
         }
         if !list_comments.is_empty() {

@@ -281,7 +281,9 @@ impl<'a> Making<'a> {
                     {
                         return Err(EncryptError::CommentClash(self.selection.rule().field()));
                     }
-                    self.replace(comment.span, encrypted.as_bytes());
+                    self.edits.extend(&plain.replace_comment(comment, encrypted.as_bytes()));
+                    self.originals.push(comment.span);
+                    self.touched.push(comment.span);
                     return Ok(());
                 }
                 What::Leaf(leaf) => leaf,

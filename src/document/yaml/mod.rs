@@ -5,7 +5,7 @@
 
 mod comments;
 mod envelope;
-mod scalar;
+pub(in crate::document) mod scalar;
 mod tree;
 
 use super::{Format, ParseError, ParseProblem, Root};

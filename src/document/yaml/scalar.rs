@@ -318,12 +318,12 @@ pub(in crate::document) fn spell(source: &[u8], leaf: &Leaf, value: &Scalar) -> 
             return out;
         }
         _ => {
-            plain(&mut out, value, b"", Place::Line { flow: false });
+            plain(&mut out, value, source, Place::Line { flow: false });
             return out;
         }
     };
     let Ok(string) = std::str::from_utf8(text) else {
-        plain(&mut out, value, text, place(source, leaf));
+        binary(&mut out, text, place(source, leaf));
         return out;
     };
     match leaf.style {
@@ -334,23 +334,28 @@ pub(in crate::document) fn spell(source: &[u8], leaf: &Leaf, value: &Scalar) -> 
                 double(&mut out, string, is_quotable);
             }
         }
-        _ => plain(&mut out, value, text, place(source, leaf)),
+        _ => self::string(&mut out, string, place(source, leaf)),
     }
     out
 }
 
-/// Writes a value as go-yaml does one that has no style yet; `text` is the bytes of a string.
-pub(in crate::document) fn plain(out: &mut Vec<u8>, value: &Scalar, text: &[u8], place: Place) {
+/// Writes a value as go-yaml does one that has no style yet; `source` is what its text may point to.
+pub(in crate::document) fn plain(out: &mut Vec<u8>, value: &Scalar, source: &[u8], place: Place) {
     match value {
         Scalar::Null | Scalar::Unsupported => out.extend_from_slice(b"null"),
         Scalar::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
         Scalar::Int(value) => out.extend_from_slice(value.to_string().as_bytes()),
         Scalar::Float(value) => out.extend_from_slice(spell_float(*value).as_bytes()),
         Scalar::Time(value) => out.extend_from_slice(value.as_bytes()),
-        Scalar::Str(_) => match std::str::from_utf8(text) {
-            Ok(text) => string(out, text, place),
-            Err(_) => binary(out, text, place),
-        },
+        Scalar::Str(text) => plain_text(out, text.bytes(source), place),
+    }
+}
+
+/// Writes the bytes of a string as go-yaml does one that has no style yet.
+pub(in crate::document) fn plain_text(out: &mut Vec<u8>, bytes: &[u8], place: Place) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => string(out, text, place),
+        Err(_) => binary(out, bytes, place),
     }
 }
 
@@ -1177,7 +1182,9 @@ mod tests {
         #[test]
         fn floats_read_back(value in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO) {
             // sops writes whole floats without a fraction below 10^6: these read back as integers of the same MAC.
-            prop_assume!(value.fract() != 0.0 || value.abs() >= 1e6 || (value == 0.0 && value.is_sign_negative()));
+            if value.fract() == 0.0 && value.abs() < 1e6 && !(value == 0.0 && value.is_sign_negative()) {
+                return Ok(());
+            }
             check(&Scalar::Float(value), &format!("{:?}", Resolved::Float(value)));
         }
 
