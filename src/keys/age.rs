@@ -191,13 +191,13 @@ impl AgeService {
 
     fn unwrap_age(&self, recipient: &str, enc: &str) -> Result<Plaintext, ServiceError> {
         let damaged = |_| ServiceError::new(ServiceErrorKind::Refused, "its wrapped key is damaged");
-        let enc = enc.trim();
-        let decryptor = Decryptor::new_buffered(ArmoredReader::new(enc.as_bytes())).map_err(damaged)?;
+        let file = dearmour(enc.trim().as_bytes()).map_err(|error| damaged(error.into()))?;
+        let decryptor = Decryptor::new_buffered(&file[..]).map_err(damaged)?;
         let opener = Opener { service: self, recipient, outcome: RefCell::default() };
         match decryptor.decrypt(std::iter::once(&opener as _)) {
             Ok(mut reader) => {
                 // As much room as it can need: a buffer that grows leaves copies behind.
-                let mut key = Zeroizing::new(Vec::with_capacity(enc.len()));
+                let mut key = Zeroizing::new(Vec::with_capacity(file.len()));
                 reader.read_to_end(&mut key).map_err(|error| damaged(error.into()))?;
                 Ok(Plaintext::from(key))
             }
@@ -440,7 +440,8 @@ impl LockedFile {
 
         let name = &self.place.name;
         let damaged = |_| format!("{name}: the encrypted identity file is damaged");
-        let decryptor = Decryptor::new_buffered(ArmoredReader::new(&self.bytes[..])).map_err(damaged)?;
+        let file = dearmour(&self.bytes).map_err(|error| damaged(error.into()))?;
+        let decryptor = Decryptor::new_buffered(&file[..]).map_err(damaged)?;
         if !decryptor.is_scrypt() {
             return Err(format!("{name}: encrypted to a recipient; only a passphrase can be asked for"));
         }
@@ -474,7 +475,13 @@ struct Outcome {
 
 impl Outcome {
     fn saw(&mut self, found: &Found) {
-        self.counts.extend(found.counts.iter().filter(|seen| !self.counts.contains(seen)).cloned().collect::<Vec<_>>());
+        for (place, count) in &found.counts {
+            match self.counts.iter_mut().find(|(seen, _)| seen == place) {
+                // A locked file counts for one until it is opened.
+                Some((_, seen)) => *seen = *count,
+                None => self.counts.push((place.clone(), *count)),
+            }
+        }
         self.empty.extend_from_slice(&found.empty);
         self.problems.extend_from_slice(&found.problems);
     }
@@ -517,6 +524,22 @@ impl age::Identity for Opener<'_> {
     }
 }
 
+/// Most lines of an age file's header: 256 recipients. A wrapped key has one, by hand a few.
+const HEADER_LINES: usize = 512;
+
+/// The bytes of an age file, armoured or not.
+///
+/// The age crate parses a header anew with every line, in quadratic time, so that a long one is refused before.
+fn dearmour(text: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut file = Vec::with_capacity(text.len());
+    ArmoredReader::new(text).read_to_end(&mut file)?;
+    let header = &file[..memchr::memmem::find(&file, b"\n---").unwrap_or(file.len())];
+    if memchr::memchr_iter(b'\n', header).take(HEADER_LINES).count() == HEADER_LINES {
+        return Err(std::io::Error::other("its header is too long"));
+    }
+    Ok(file)
+}
+
 /// Makes a new identity: the text of an identity file in age-keygen's form, and its recipient.
 ///
 /// `created` is the time now, RFC 3339.
@@ -533,4 +556,235 @@ pub fn generate_identity(post_quantum: bool, created: &str) -> Result<(Plaintext
     let public = format!("# created: {created}\n# public key: {recipient}\n");
     let text = [public.as_bytes(), secret.expose_secret().as_bytes(), b"\n"].concat();
     Ok((Plaintext::from(text), recipient))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Write;
+    use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::crypt::Kind;
+    use crate::keys::identities::{Environment, places};
+
+    /// The passphrase of this name, counting how often it is asked for.
+    struct AskOnce(&'static str, AtomicUsize);
+
+    impl Ask for AskOnce {
+        fn passphrase(&self, _: &str) -> Option<SecretString> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            Some(self.0.into())
+        }
+
+        fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {
+            None
+        }
+
+        fn text(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn message(&self, _: &str) {}
+    }
+
+    fn service(environment: &Environment) -> AgeService {
+        AgeService::new(places(environment), Arc::new(AskNobody))
+    }
+
+    fn with_key(text: &Plaintext) -> AgeService {
+        let text = std::str::from_utf8(text.expose()).unwrap();
+        let key = text.lines().last().unwrap();
+        service(&Environment { sops_key: Some(key.into()), ..Environment::default() })
+    }
+
+    fn wrapped(recipient: &str) -> WrappedKey {
+        let recipient = Recipient::parse(Kind::Age, recipient).unwrap();
+        let key = Plaintext::from(vec![7; 32]);
+        let enc = service(&Environment::default()).wrap(&recipient, &key).unwrap().unwrap();
+        WrappedKey { recipient, enc, created_at: None }
+    }
+
+    fn write(folder: &Path, name: &str, bytes: &[u8]) -> std::ffi::OsString {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.into()
+    }
+
+    /// A public test key.
+    const SSH_KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
+QyNTUxOQAAACAaT11fhem1XjiT6MpJanIuFDCN1TfImy9E+ENBTf+qTgAAAJi+/UCqvv1A
+qgAAAAtzc2gtZWQyNTUxOQAAACAaT11fhem1XjiT6MpJanIuFDCN1TfImy9E+ENBTf+qTg
+AAAEDGfMcBYxUU2tw+CF2wu/Mk3aMWVE0+fp3awxyCzIQO8hpPXV+F6bVeOJPoyklqci4U
+MI3VN8ibL0T4Q0FN/6pOAAAAFHNlYWwtcHVibGljLXRlc3Qta2V5AQ==
+-----END OPENSSH PRIVATE KEY-----
+";
+
+    const SSH_RECIPIENT: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBpPXV+F6bVeOJPoyklqci4UMI3VN8ibL0T4Q0FN/6pO a comment";
+
+    const PLUGIN_RECIPIENT: &str = "age1rot1pzry9x8g3rhw9j";
+
+    #[test]
+    fn generated_identity_opens_what_its_recipient_was_sent() {
+        for post_quantum in [false, true] {
+            let (text, recipient) = generate_identity(post_quantum, "2026-01-02T03:04:05Z").unwrap();
+            let lines: Vec<_> = std::str::from_utf8(text.expose()).unwrap().lines().collect();
+            assert_eq!(lines[..2], ["# created: 2026-01-02T03:04:05Z", &format!("# public key: {recipient}")]);
+            let wrapped = wrapped(&recipient);
+            assert_eq!(with_key(&text).unwrap(&wrapped).unwrap().unwrap().expose(), [7; 32]);
+
+            let (other, _) = generate_identity(post_quantum, "").unwrap();
+            let error = with_key(&other).unwrap(&wrapped).unwrap().unwrap_err();
+            assert_eq!(error.kind, ServiceErrorKind::NoIdentity);
+            assert_eq!(error.message, "no matching identity among the 1 in SOPS_AGE_KEY");
+        }
+    }
+
+    #[test]
+    fn wrapped_key_has_one_stanza_and_ends_with_a_newline() {
+        let (_, recipient) = generate_identity(false, "").unwrap();
+        let enc = wrapped(&recipient).enc;
+        assert!(enc.ends_with("-----END AGE ENCRYPTED FILE-----\n"));
+        let file = dearmour(enc.as_bytes()).unwrap();
+        let header = String::from_utf8_lossy(&file);
+        assert_eq!(header.matches("\n-> ").count(), 1);
+    }
+
+    #[test]
+    fn place_with_a_bad_line_is_named_and_the_others_still_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let (text, recipient) = generate_identity(false, "").unwrap();
+        let key = SecretString::from(std::str::from_utf8(text.expose()).unwrap().lines().last().unwrap());
+        let bad = write(folder.path(), "bad", b"# keys\nAGE-SECRET-KEY-1BAD\n");
+        let environment =
+            Environment { sops_key_file: Some(bad.clone()), seal_key: Some(key.clone()), ..Environment::default() };
+        assert!(service(&environment).unwrap(&wrapped(&recipient)).unwrap().is_ok());
+
+        let (_, other) = generate_identity(false, "").unwrap();
+        let error = service(&environment).unwrap(&wrapped(&other)).unwrap().unwrap_err();
+        let bad = Path::new(&bad).display();
+        assert_eq!(
+            error.message,
+            format!(
+                "no matching identity among the 1 in SEAL_AGE_KEY; {bad} (SOPS_AGE_KEY_FILE): line 2: malformed identity"
+            )
+        );
+    }
+
+    #[test]
+    fn ssh_keys_are_read_only_for_a_stanza_of_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, recipient) = generate_identity(false, "").unwrap();
+        let not_ssh = write(folder.path(), "not-ssh", b"nothing");
+        let broken = service(&Environment { ssh_key_file: Some(not_ssh), ..Environment::default() });
+        let error = broken.unwrap(&wrapped(&recipient)).unwrap().unwrap_err();
+        assert_eq!(error.message, "no identity at hand");
+        let error = broken.unwrap(&wrapped(SSH_RECIPIENT)).unwrap().unwrap_err();
+        assert!(error.message.contains("not an ssh private key"));
+
+        let key = write(folder.path(), "id_ed25519", SSH_KEY.as_bytes());
+        let service = service(&Environment { ssh_key_file: Some(key), ..Environment::default() });
+        assert_eq!(service.unwrap(&wrapped(SSH_RECIPIENT)).unwrap().unwrap().expose(), [7; 32]);
+    }
+
+    #[test]
+    fn passphrase_is_asked_once_for_all_threads_and_not_for_what_opens_without() {
+        let folder = tempfile::tempdir().unwrap();
+        let (text, recipient) = generate_identity(false, "").unwrap();
+        let (plain, plain_recipient) = generate_identity(false, "").unwrap();
+        let lock = |passphrase: &str| {
+            let mut recipient = scrypt::Recipient::new(passphrase.into());
+            recipient.set_work_factor(4);
+            let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as _)).unwrap();
+            let mut bytes = Vec::new();
+            let mut writer = encryptor.wrap_output(&mut bytes).unwrap();
+            writer.write_all(text.expose()).unwrap();
+            writer.finish().unwrap();
+            bytes
+        };
+        let environment = Environment {
+            sops_key_file: Some(write(folder.path(), "locked", &lock("right"))),
+            seal_key_file: Some(write(folder.path(), "plain", plain.expose())),
+            ..Environment::default()
+        };
+        for (passphrase, opens) in [("right", true), ("wrong", false)] {
+            let ask = Arc::new(AskOnce(passphrase, AtomicUsize::new(0)));
+            let service = AgeService::new(places(&environment), Arc::clone(&ask) as Arc<dyn Ask>);
+            service.unwrap(&wrapped(&plain_recipient)).unwrap().unwrap();
+            assert_eq!(ask.1.load(Ordering::Relaxed), 0);
+            let wrapped = wrapped(&recipient);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| match service.unwrap(&wrapped).unwrap() {
+                        Ok(key) => assert!(opens && key.expose() == [7; 32]),
+                        Err(error) => assert!(!opens && error.message.starts_with("wrong passphrase for ")),
+                    });
+                }
+            });
+            assert_eq!(ask.1.load(Ordering::Relaxed), 1);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn command_runs_once_a_recipient_and_only_when_files_do_not_help() {
+        let folder = tempfile::tempdir().unwrap();
+        let (text, recipient) = generate_identity(false, "").unwrap();
+        let (plain, plain_recipient) = generate_identity(false, "").unwrap();
+        let keys = write(folder.path(), "keys", text.expose()).into_string().unwrap();
+        let log = folder.path().join("log");
+        let command = format!("sh -c 'echo $SOPS_AGE_RECIPIENT >> {}; cat {keys}'", log.display());
+        let service = service(&Environment {
+            sops_key_command: Some(command.into()),
+            seal_key_file: Some(write(folder.path(), "plain", plain.expose())),
+            ..Environment::default()
+        });
+        service.unwrap(&wrapped(&plain_recipient)).unwrap().unwrap();
+        assert!(!log.exists());
+        for _ in 0..3 {
+            service.unwrap(&wrapped(&recipient)).unwrap().unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), format!("{recipient}\n"));
+    }
+
+    #[test]
+    fn plugin_of_a_recipient_that_only_a_file_names_is_not_run() {
+        let recipient = Recipient::Age(PLUGIN_RECIPIENT.to_owned());
+        let key = Plaintext::from(vec![7; 32]);
+        let error = service(&Environment::default()).wrap(&recipient, &key).unwrap().unwrap_err();
+        assert_eq!(error.message, "age-plugin-rot is not run for a recipient that only a file names");
+        let trusting = service(&Environment::default()).trusting([&recipient]);
+        assert_eq!(trusting.wrap(&recipient, &key).unwrap().unwrap_err().message, "age-plugin-rot is not in PATH");
+    }
+
+    #[test]
+    fn malformed_recipients_are_unusable() {
+        for text in ["age1", "age1x", "age1pq1x", "ssh-rsa AAAA", "ssh-ed25519 x", "age1../x1qyyyyyy", "AGE1X"] {
+            let key = Plaintext::from(vec![7; 32]);
+            let error =
+                service(&Environment::default()).wrap(&Recipient::Age(text.to_owned()), &key).unwrap().unwrap_err();
+            assert_eq!(error.kind, ServiceErrorKind::Unusable, "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn damaged_wrapped_key_is_an_error_and_takes_no_time() {
+        let (text, recipient) = generate_identity(false, "").unwrap();
+        let service = with_key(&text);
+        let good = wrapped(&recipient);
+        let mut damaged: Vec<_> = [0, 1, 60, 200, good.enc.len() - 40].map(|end| good.enc[..end].to_owned()).into();
+        damaged.push(good.enc.replacen("\nYWdl", "\nYWdm", 1));
+        damaged.push(format!("age-encryption.org/v1\n{}--- x\n", "-> X25519 a\n\n".repeat(300_000)));
+        let stanzas = |count| {
+            format!("age-encryption.org/v1\n{}--- {}\n{}", "-> a\n\n".repeat(count), "A".repeat(43), "A".repeat(32))
+        };
+        damaged.push(stanzas(300_000));
+        for enc in damaged {
+            let error = service.unwrap(&WrappedKey { enc, ..good.clone() }).unwrap().unwrap_err();
+            assert_eq!(error.message, "its wrapped key is damaged");
+        }
+    }
 }

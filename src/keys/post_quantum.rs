@@ -216,3 +216,113 @@ fn schedule(secret: &[u8; 32]) -> (ChaCha20Poly1305, Nonce) {
     expand("base_nonce", &mut nonce);
     (ChaCha20Poly1305::new((&*key).into()), nonce.into())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// A public test key, made by age-keygen 1.3.2.
+    const IDENTITY: &str = "AGE-SECRET-KEY-PQ-1EX40Y6JMQJSJXHCH6F0DPNP4HLCH7J0R0VJ58DWJTE3E2R4RL2YQJ8F6K8";
+
+    /// A data key that sops 3.13.3 wrapped for it, and its bytes in hexadecimal.
+    const WRAPPED: &str = "-----BEGIN AGE ENCRYPTED FILE-----\n\
+YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IG1sa2VtNzY4eDI1NTE5IDZNSHlpZ05M\n\
+cW1PZVNRM2pNYVlkR0RGK2xHaVlmZGFCQmhYUTRzTG5rdE5iTWhWQjd1N1BXTXZY\n\
+UXEyLzFwQ25RcENvcS9QdHBhczZsY0ZqMFRnNndaNnFPeWNCNDdOYmxHSXFXa1pN\n\
+QlV2cjF4WXNlQkc1T0RCQVo3VFBzYlh0dUZ6WjNCYUsrNm5DLzRoZTVZaUV3MllN\n\
+d3hkNFd3bG1wMVZaWUJKNDJiREN3YTlwazIwSU1pUFdLQUZzQllZcWpTYlAzRlhs\n\
+ZENKZmswbUQrZzY5R1VsZllMV0xFNTNIaHgvcmRwVTd3TnNhU3ZtbVMyRUlmWE5x\n\
+YUF4ZDNlVVhqaFZkMk1oc2ZOTHhIU3Iydk5vejUxTmJPWXhXMUZUbGdsYW9pYlpV\n\
+MUF1SWVpZ2xvd3pabTIzaU9CQmdlZitLVkJFeEluenVnNnBwS0I3dnNxT0RQOTg2\n\
+YkFHaDVZNHViYWxUSVZqRFhMd0MvZXoydk0xTS9ibmJMTW0ySkpvUENZVjBVb3JC\n\
+Ti9xdU9nWXpjOHJ5bFE2ZkF1VzFFQTd3Y3Avc1A1ckFTc1F2ZTZhT0g4NUpuTW03\n\
+eEVHL3ovRTc3dER4NEVLckxsS2ltcHZYU2UreVhHMWZINXZicmZUYWFNanBmL2w5\n\
+ODMvbHBJTnErdDNNZ2hSd0ozYzE1VHlTU3UvNFU1QnV2V3lTdDVCNjRITHoza1ow\n\
+M1h3c1VLemZkbElHZkdhcy9qaWl2eWkvS0lnUU9Xelh1MXNqZWpycVl5WDZ4bmxh\n\
+WEYrN3NiQTkrbTRReWlKUC9mdjh2QllHc050Vnd3OXJjV3NYbHBKMDRSTm5wZ01m\n\
+RUlQVStLSFdWbzJGcFZiNWZoSmZKZTJHeWQwMzhlbDNxeUhPekNQREp3dW5OOW1E\n\
+RTdIMUFOVHpJZWtrWlk5Si9qOW83TWVsUWttVU55UDIzZ1NVK2E4Q0NRQXVTRnho\n\
+cVlTbG4rMmQ1bmprRE5FalN2bWJJT0ZyN0JKYVEzaDNUOXdnR05JcmFqbjFILzJL\n\
+OVg1NDFpc0ozWnEwSlAwcGJoUHBUdVc4N2xQRWRkUjRjd0VJNHRiY3UzTXZlSHB0\n\
+Nzl0MXNkSWtKV2kvbWN0S3JRTnZXbEVpUWlCM3pTcjdYckFaYjljd0tuZ1BxYTBa\n\
+S2Nzd1U1WGxUSGk2aGFiNUdrU3BKcVJoY2FqWlZLL3dNV3ZUUHJxcHo0UktzM2JI\n\
+cndCYmt5MWxPVXRlVHljRDdEaVNkU3phN3ZSOWVuZXIrVVVkblRxMEpST29sQTFi\n\
+VG5XWW0ycmJxNmpoby9nV0VjOERKM2JPRHBicjlENndPV2c4dWdKdXoxekFZZUdl\n\
+MmtaQUpYMG9KbFpwelVxS3huNHZ6b1dSekNtN2ZQYzNMYXJvRlJRN3lKbW1FOVRr\n\
+RzNqS2tMYkp4OThmcE9CN3BEbXdzbytDMml3enFiTnZvVllwUUpBZFZQSVhDZ2o0\n\
+S3V3Q0VyY2NXYUtwaUM0WkJjK1ZDa1JSa0tMUDBucUZtR3lSTkZScEZMSXBBQUdR\n\
+aXdKWWxMbHVrN0haRzNjZk8wSEZ1YTBOZjdEZ0h2ZmVOaWYvdGJHZjVGb2VGKzZZ\n\
+WGJ3V254eFFXc0M0L3lpc3RUWDc5dWZFT3JDZG1tbFdlRFUrTWVUbUJnYXpvRkt1\n\
+Z0lyMVhtUXF3MHVCUnhERnhyZmYxZ3RaYVI1ZktrcFFISm1qUm9rQStsYlFWWC93\n\
+eDJBTERvWlRIVTBVOHlkZXIwdWhRTWFKNlhwSVpQajcxd2ovcG13QkxvN2FvaUFw\n\
+bDJGQnF0c0w4dUZpdWRDOEFmOUdZTXJXcWxIZ1o5NVlZcU53V2hPVS9ha2xxSnR6\n\
+anovc0lHb1JOdDRWYXlSV2tNZ3kxYmtVYVdrOXZDNGxhNkpJM28raEV0RXN0SUpl\n\
+bCtuZTRtSjlzbXljenZuYXNmY3Z5VFF5Q0JIcmRMOHFOd3pTK2hBSnNiVzlHQQpU\n\
+aEpvNHVTbGVRM29yZmNUYU5objVwTUtwMEdTUVgvMk8vbnF3VHZmYVJNCi0tLSBZ\n\
+MkR4M1JIRkNYeWlNL1VuL01QM3UwQ1pNZ3ZWTFlLSEsvQlc3TEk4RHlFCldJzgbo\n\
+TFxzJ7cZmMcCyHcefESTXxdS7vN4fVlZKzr/MTgGX6AApC+FXmREt3SLJ5b8H/79\n\
+iU2YAVH282sFX78=\n\
+-----END AGE ENCRYPTED FILE-----\n\n";
+    const KEY: &str = "26086c743334c07687704bceb03496c55a87d98abe3c03462e0273efdb7a32cb";
+
+    #[test]
+    fn opens_what_sops_wrapped() {
+        let identity: Identity = IDENTITY.parse().unwrap();
+        let key = age::decrypt(&identity, WRAPPED.as_bytes()).unwrap();
+        assert_eq!(key.iter().map(|b| format!("{b:02x}")).collect::<String>(), KEY);
+        assert_eq!(identity.to_secret_string().expose_secret(), IDENTITY);
+    }
+
+    #[test]
+    fn recipient_is_that_of_age_keygen() {
+        let identity: Identity = IDENTITY.parse().unwrap();
+        let recipient = identity.to_public().to_string();
+        assert_eq!(recipient.len(), 1959);
+        assert!(recipient.starts_with("age1pq1ne7fahrk8fd3x02tz") && recipient.ends_with("hc3n8qs0un2x"));
+        assert_eq!(recipient.parse::<Recipient>().unwrap().to_string(), recipient);
+    }
+
+    fn stanza_of(encapsulated: &[u8], body: Vec<u8>) -> Stanza {
+        Stanza { tag: TAG.to_owned(), args: vec![BASE64_STANDARD_NO_PAD.encode(encapsulated)], body }
+    }
+
+    #[test]
+    fn stanza_opens_for_its_recipient_only_and_not_when_changed() {
+        let file_key = FileKey::new(Box::new([3; FILE_KEY_BYTES]));
+        let identity = Identity::from_seed([1; 32]);
+        let stanza = identity.to_public().wrap(&file_key, &[9; 64]).unwrap();
+        assert_eq!(identity.unwrap(&stanza).unwrap().expose_secret(), file_key.expose_secret());
+        assert!(Identity::from_seed([2; 32]).unwrap(&stanza).is_none());
+
+        let encapsulated = BASE64_STANDARD_NO_PAD.decode(&stanza.args[0]).unwrap();
+        let with = |bytes: &[u8]| stanza_of(bytes, stanza.body.clone());
+        for at in [0, CIPHERTEXT - 1, CIPHERTEXT, CIPHERTEXT + 31] {
+            let mut changed = encapsulated.clone();
+            changed[at] ^= 1;
+            assert!(identity.unwrap(&with(&changed)).is_none());
+        }
+        let of_small_order = [&encapsulated[..CIPHERTEXT], &[0; 32]].concat();
+        for bad in [&[][..], &encapsulated[1..], &encapsulated[..CIPHERTEXT], &of_small_order] {
+            assert!(identity.unwrap(&with(bad)).is_none());
+        }
+        for body in [vec![], vec![0; 31], vec![0; 33]] {
+            assert!(identity.unwrap(&stanza_of(&encapsulated, body)).is_none());
+        }
+    }
+
+    #[test]
+    fn malformed_keys_are_refused() {
+        let encode = |bytes: &[u8]| bech32_encode(RECIPIENT, bytes);
+        let good = [&Identity::from_seed([1; 32]).to_public().lattice.as_bytes()[..], &[5; 32]].concat();
+        assert!(encode(&good).parse::<Recipient>().is_ok());
+        let mut unreduced = good.clone();
+        unreduced[..3].fill(0xff);
+        for bad in [&[][..], &good[1..], &unreduced] {
+            assert!(encode(bad).parse::<Recipient>().is_err());
+        }
+        for bad in ["", "AGE-SECRET-KEY-PQ-1", &bech32_encode(super::IDENTITY, &[1; 31])] {
+            assert!(bad.parse::<Identity>().is_err());
+        }
+    }
+}
