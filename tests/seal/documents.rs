@@ -136,13 +136,15 @@ fn sops_reads_the_same_values_from_seal_as_from_itself() {
     each(accepted().into_iter().filter(|path| !path.ends_with(known)).collect(), |path| {
         let opened = |sealed: Step| {
             let sealed = sealed.ok();
-            // As JSON only the values are compared, without style and comments; what JSON cannot hold, as YAML.
             let read = |output: &str| {
                 let words = ["decrypt", "--input-type", format(path), "--output-type", output, "/dev/stdin"];
                 let sops = folder.peer("sops", words).expect("asked for above");
                 sops.env("SOPS_AGE_KEY_FILE", identity()).stdin(&sealed).run()
             };
-            let mut ran = read("json");
+            // As JSON only the values are compared, without style and comments; what JSON cannot hold (more than one
+            // document, infinity), as sops writes it in its own format.
+            let several = std::fs::read_to_string(path).is_ok_and(|text| text.contains("\n---"));
+            let mut ran = read(if several { format(path) } else { "json" });
             if ran.code != Some(0) {
                 ran = read(format(path));
             }

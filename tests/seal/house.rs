@@ -175,24 +175,39 @@ fn placeholders_of_keys_example_are_no_keys() {
     }
 }
 
+/// The subcommands that the code in a Markdown text names: `seal WORD`, or `cargo run … -- WORD`.
+fn commands_in(markdown: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, part) in markdown.split("```").enumerate() {
+        // Every second part is a block of code; in the others, every second piece between backticks is.
+        let pieces: Vec<&str> = if at % 2 == 1 { vec![part] } else { part.split('`').skip(1).step_by(2).collect() };
+        for line in pieces.iter().flat_map(|piece| piece.lines()) {
+            let line = line.split(" # ").next().unwrap().replace("cargo run --release -- ", "seal ").replace('\'', " ");
+            let words: Vec<_> = line.split_whitespace().collect();
+            let after_seal = words.windows(2).filter(|pair| pair[0] == "seal").map(|pair| pair[1]);
+            found.extend(
+                after_seal.filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase())).map(str::to_owned),
+            );
+        }
+    }
+    found
+}
+
+#[test]
+fn commands_are_found_in_code_only() {
+    let text =
+        "seal is it\n```sh\nseal a x # seal b\ncargo run --release -- c\nd 'seal e f'\n```\nand `seal g`, seal h\n";
+    assert_eq!(commands_in(text), ["a", "c", "e", "g"].map(String::from).into());
+}
+
 #[test]
 fn readme_names_only_commands_that_exist() {
     if !commands_exist() {
         return;
     }
-    let folder = Folder::new();
-    let readme = read("README.md");
-    let names = |start: &'static str| {
-        let readme = &readme;
-        readme.match_indices(start).filter_map(move |(at, _)| {
-            let word: String =
-                readme[at + start.len()..].chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
-            (!word.is_empty() && !word.starts_with('-')).then_some(word)
-        })
-    };
-    let commands: BTreeSet<String> =
-        ["`seal ", "\nseal ", "| seal ", "&& seal ", "cargo run --release -- "].into_iter().flat_map(names).collect();
+    let commands = commands_in(&read("README.md"));
     assert!(commands.contains("encrypt"), "the README shows how to encrypt: {commands:?}");
+    let folder = Folder::new();
     for command in commands {
         let _ = folder.seal([command.as_str(), "--help"]).run().exits(0);
     }

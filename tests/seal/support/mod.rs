@@ -148,9 +148,10 @@ impl std::fmt::Display for Ran {
     }
 }
 
-/// Whether seal has commands at all; said on stderr where it has not.
+/// Whether seal has commands yet; said on stderr where it has not.
 pub fn commands_exist() -> bool {
-    let exist = !Folder::new().seal(["--help"]).run().stdout.is_empty();
+    let main = std::fs::read_to_string(repository("src/main.rs")).expect("src/main.rs can be read");
+    let exist = !main.contains("fn main() {}");
     if !exist {
         note("skipped: seal has no commands yet");
     }
