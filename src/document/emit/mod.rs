@@ -310,6 +310,7 @@ l:
 ## double
 z: 3
 t: x # i1
+
 # i2
 # foot
 ";

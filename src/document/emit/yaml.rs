@@ -230,8 +230,9 @@ impl<'a> Writer<'a> {
         self.space();
         self.out.extend_from_slice(first.as_bytes());
         self.newline();
-        self.blank = true;
+        // At the left margin go-yaml leaves a blank line before the rest.
         self.comments(rest, indent);
+        self.blank = true;
     }
 
     /// The lines of a comment, each with its `#`. What would end the comment early becomes a line break, what no YAML

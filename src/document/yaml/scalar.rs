@@ -311,6 +311,15 @@ pub(in crate::document) enum Below {
 /// style keeps the block's header whatever that says of line breaks at the end.
 pub(in crate::document) fn spell(source: &[u8], leaf: &Leaf, value: &Scalar) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::new());
+    if leaf.span.is_empty() && leaf.style != Style::None {
+        // Nothing stands there, which is null; the indicator before it may have no blank behind it.
+        if matches!(value, Scalar::Null) {
+            return out;
+        }
+        if source[..leaf.span.start as usize].last().is_some_and(|b| !b.is_ascii_whitespace()) {
+            out.push(b' ');
+        }
+    }
     let text = match value {
         Scalar::Str(text) => text.bytes(source),
         Scalar::Unsupported => {
@@ -1053,6 +1062,9 @@ mod tests {
     fn the_style_of_the_place_is_kept() {
         let enc = "ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]";
         for (template, style, value, expected) in [
+            ("k:§§\n", Style::Plain, "a", "k: a\n"),
+            ("k: §§\n", Style::Plain, "a\nb", "k: |-\n    a\n    b\n"),
+            ("l:\n-§§\n", Style::Plain, "a\nb", "l:\n- |-\n  a\n  b\n"),
             ("k: [§x§, 1]\n", Style::PlainFlow, "a b", "k: [a b, 1]\n"),
             ("k: [§x§, 1]\n", Style::PlainFlow, "a,b", "k: [\"a,b\", 1]\n"),
             ("k: [§x§, 1]\n", Style::PlainFlow, "a\nb", "k: [\"a\\nb\", 1]\n"),
