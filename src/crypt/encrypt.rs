@@ -106,10 +106,12 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
         originals: Vec::new(),
         touched: Vec::new(),
         aliases: HashMap::new(),
+        last_comment: None,
         kept: 0,
     };
     let mac = making.values(envelope.mac_only_encrypted)?;
     let expanded = making.expand_aliases();
+    making.close_open_block();
     envelope.last_modified = now;
     let mac_nonce = making.nonce()?;
     let layout_nonce = making.nonce()?;
@@ -249,6 +251,8 @@ struct Making<'a> {
     touched: Vec<Span>,
     /// By start of an outermost alias: whether something below it is encrypted, and each value's text if it is.
     aliases: HashMap<u32, (bool, Vec<Option<String>>)>,
+    /// The comment that was encrypted last, if no value came since.
+    last_comment: Option<Span>,
     kept: usize,
 }
 
@@ -284,6 +288,7 @@ impl<'a> Making<'a> {
                     self.edits.extend(&plain.replace_comment(comment, encrypted.as_bytes()));
                     self.originals.push(comment.span);
                     self.touched.push(comment.span);
+                    self.last_comment = Some(comment.span);
                     return Ok(());
                 }
                 What::Leaf(leaf) => leaf,
@@ -300,6 +305,15 @@ impl<'a> Making<'a> {
             let chosen = site.chosen || all;
             mac.add(&bytes, chosen);
             let chosen = chosen && !bytes.is_empty();
+            let header_comment = self.last_comment.take().filter(|comment| {
+                chosen && leaf.span.start <= comment.start && comment.end <= leaf.span.end
+            });
+            if header_comment.is_some() {
+                // It stands inside what is replaced: behind the header of a block scalar. Only the layout keeps it.
+                self.edits.pop();
+                self.originals.pop();
+                self.touched.pop();
+            }
             if let Some(alias) = site.alias {
                 let text = if chosen { Some(self.fresh(&bytes, site.aad, kind)?) } else { None };
                 let entry = self.aliases.entry(alias.start).or_default();
@@ -313,7 +327,11 @@ impl<'a> Making<'a> {
                 match raw.filter(|_| !in_flow(leaf.style)) {
                     Some(raw) => self.replace(leaf.span, raw),
                     None => {
-                        let spelled = plain.spell(leaf, &Scalar::Str(Text::owned(text.into_bytes())));
+                        let mut spelled = plain.spell(leaf, &Scalar::Str(Text::owned(text.into_bytes())));
+                        if let Some(comment) = header_comment {
+                            let marker = (comment.start - leaf.span.start - 1) as usize;
+                            spelled.drain(marker..marker + 1 + comment.len());
+                        }
                         self.replace(leaf.span, &spelled);
                     }
                 }
@@ -339,6 +357,28 @@ impl<'a> Making<'a> {
         let found = self.pool.as_mut()?.take(aad, value, self.plain.source(), kind)?;
         self.kept += 1;
         Some(found)
+    }
+
+    /// Rewrites a plain block scalar that ends the file without a line break, as the one that the envelope needs would
+    /// become part of its value.
+    fn close_open_block(&mut self) {
+        let end = self.plain.source().len() as u32;
+        let Some(root) = self.plain.roots().last().filter(|_| !self.plain.source().ends_with(b"\n")) else { return };
+        let mut branch = &root.branch;
+        loop {
+            match branch.items.last().map(|item| &item.node) {
+                Some(Node::Map(inner) | Node::List(inner)) => branch = inner,
+                Some(Node::Leaf(leaf))
+                    if matches!(leaf.style, Style::Literal { .. } | Style::Folded { .. })
+                        && leaf.span.end == end
+                        && self.touched.last() != Some(&leaf.span) =>
+                {
+                    self.edits.replace(leaf.span, &self.plain.spell(leaf, &leaf.scalar));
+                    return;
+                }
+                _ => return,
+            }
+        }
     }
 
     /// Writes out aliases whose values are encrypted, or whose anchor's are; says whether there were any.

@@ -29,6 +29,13 @@ impl Edits {
         self.spans.push((span, start..self.new.len()));
     }
 
+    /// Takes the last replacement back.
+    pub fn pop(&mut self) {
+        if let Some((_, range)) = self.spans.pop() {
+            self.new.truncate(range.start);
+        }
+    }
+
     /// Adds all of `other`.
     pub fn extend(&mut self, other: &Edits) {
         for (span, range) in &other.spans {

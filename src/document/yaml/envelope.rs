@@ -31,7 +31,7 @@ pub(super) fn detach(source: &str, root: &mut Root) {
             (None, None) => Span { start: key.span.start, end },
         }
     } else {
-        let start = memchr::memrchr(b'\n', &bytes[..key.span.start as usize]).map_or(0, |i| i + 1);
+        let start = line_start(bytes, key.span.start as usize);
         let end = end as usize;
         let line_end = memchr::memchr(b'\n', &bytes[end..]).map_or(bytes.len(), |i| end + i + 1);
         Span::new(start, line_end)
@@ -48,11 +48,12 @@ pub(super) fn detach(source: &str, root: &mut Root) {
         _ => None,
     };
     root.attachment = Some(Attachment { value, cuts: vec![cut], style: AttachmentStyle { indent, compact: false } });
-    if !root.branch.flow
-        && let (Some(first), Some(last)) = (root.branch.items.first(), root.branch.items.last())
-    {
-        let first_key = first.key.as_ref().map_or(first.node.span().start, |key| key.span.start);
-        root.branch.span = Span { start: first_key, end: last.node.span().end };
+    if !root.branch.flow {
+        if index == 0 {
+            root.branch.span.start = after.unwrap_or(root.branch.span.start);
+        }
+        let last_end = root.branch.items.last().map_or(root.branch.span.start, |last| last.node.span().end);
+        root.branch.span.end = last_end.max(root.branch.span.start);
     }
 }
 
@@ -76,8 +77,11 @@ pub(in crate::document) fn attach(source: &[u8], roots: &[Root], value: &Value, 
             }
             continue;
         }
-        let first = root.branch.items.iter().find_map(|item| item.key.as_ref());
-        let margin = first.map_or(0, |key| column_of(source, key.span.start as usize));
+        let margin = match root.branch.items.is_empty() {
+            true => 0,
+            // The span begins where the first entry does, also where that is a `?`, an anchor or a tag.
+            false => column_of(source, root.branch.span.start as usize),
+        };
         let unit = style.indent.or_else(|| indent_of(source, &root.branch)).unwrap_or(SOPS_INDENT);
         let at = root.attach_at as usize;
         let mut text = String::new();
@@ -114,8 +118,16 @@ fn indent_of(source: &[u8], branch: &Branch) -> Option<usize> {
 
 /// Bytes between the start of a line and `at`.
 fn column_of(source: &[u8], at: usize) -> usize {
-    at - memchr::memrchr(b'\n', &source[..at]).map_or(0, |i| i + 1)
+    at - line_start(source, at)
 }
+
+/// Where the line that holds `at` begins; behind a byte order mark, which is no column.
+fn line_start(source: &[u8], at: usize) -> usize {
+    let first = if source.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    memchr::memrchr(b'\n', &source[..at]).map_or(first.min(at), |i| i + 1)
+}
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 struct Writer<'a> {
     unit: usize,

@@ -395,9 +395,24 @@ impl<'s> Builder<'s> {
             end = line;
         }
         end = end.max(header_end);
-        let indent = if no_content { 0 } else { range.start - line_start(range.start) };
+        let indent = if no_content { self.block_indent(header_line, start) } else { range.start - line_start(range.start) };
         let indent = u16::try_from(indent).unwrap_or(u16::MAX);
         (start..end, if literal { Style::Literal { indent } } else { Style::Folded { indent } })
+    }
+
+    /// Columns by which content of a block scalar that has none yet would be indented.
+    fn block_indent(&self, line: usize, header: usize) -> usize {
+        let before = &self.source.as_bytes()[line..header];
+        let mut column = 0;
+        while let Some(byte) = before.get(column) {
+            let is_dash = *byte == b'-' && before.get(column + 1).is_none_or(u8::is_ascii_whitespace);
+            if *byte != b' ' && !is_dash {
+                // Below a key; a header that follows dashes alone is itself a fit place.
+                return column + 2;
+            }
+            column += 1;
+        }
+        column.max(1)
     }
 
     /// A text that points into the source where it stands there as it is.
