@@ -70,7 +70,8 @@ pub struct PatternError {
 /// Rewrites a pattern from Go's syntax to Rust's, with the same meaning.
 ///
 /// The differences: `\d \w \s \b` are ASCII in Go; `\Q…\E`, octal escapes and `\p{^Greek}` are Go's alone; `[a&&b]`, `[a--b]`, `[[a]`,
-/// `\<`, `\b{start}`, `{,3}` and `(?x)` mean something in Rust only; Go refuses stacked repetitions and counts above 1000.
+/// `\<`, `\b{start}`, `{,3}` and `(?x)` mean something in Rust only; Go refuses stacked repetitions and counts above 1000. Left as
+/// it is: `\B` also matches within a character of several bytes.
 fn translate(text: &str) -> Result<String, String> {
     let mut scan = Scan { rest: text, out: String::with_capacity(text.len() + 16) };
     let mut names = HashSet::new();
@@ -95,7 +96,7 @@ fn translate(text: &str) -> Result<String, String> {
                 let (flags, rest) = scan.rest.split_at(end);
                 scan.rest = rest;
                 match scan.next() {
-                    Some(')') if flags.is_empty() => scan.out.push_str("(?:)"),
+                    Some(')') if flags.is_empty() => {}
                     Some(close @ (':' | ')')) => scan.out.push_str(&format!("(?{flags}{close}")),
                     _ => return Err("look-around and flags other than i, m, s, U do not exist in Go's syntax".into()),
                 }

@@ -110,6 +110,14 @@ impl Environment {
         self.value(variable).map(PathBuf::from)
     }
 
+    /// Pairs of variables that mean the same and hold different values; the first of each pair wins.
+    pub fn conflicts(&self) -> impl Iterator<Item = (Variable, Variable)> {
+        let differ = |(ours, theirs): &(Variable, Variable)| {
+            self.value(*ours).zip(self.value(*theirs)).is_some_and(|(ours, theirs)| ours != theirs)
+        };
+        TWINS.into_iter().filter(differ)
+    }
+
     /// Whether text may hold signs beyond ASCII.
     pub fn is_utf8(&self) -> bool {
         let locale = [Variable::LcAll, Variable::LcCtype, Variable::Lang].into_iter().find_map(|v| self.text(v));
@@ -122,6 +130,13 @@ impl std::fmt::Debug for Environment {
         f.debug_set().entries(self.0.keys().map(|variable| variable.name())).finish()
     }
 }
+
+const TWINS: [(Variable, Variable); 4] = [
+    (Variable::SealAgeKey, Variable::SopsAgeKey),
+    (Variable::SealAgeKeyFile, Variable::SopsAgeKeyFile),
+    (Variable::SealAgeKeyCmd, Variable::SopsAgeKeyCmd),
+    (Variable::SealEditor, Variable::SopsEditor),
+];
 
 #[cfg(test)]
 mod tests {
@@ -140,6 +155,17 @@ mod tests {
         assert_eq!(environment.value(Variable::NoColor), None);
         assert!(environment.is_utf8());
         assert!(!format!("{environment:?}").contains("CANARY"));
+    }
+
+    #[test]
+    fn twins_that_differ_are_told_of() {
+        let environment = Environment::from_lookup(|name| match name {
+            "SEAL_EDITOR" | "SOPS_EDITOR" | "SEAL_AGE_KEY_FILE" | "SOPS_AGE_KEY_CMD" => Some("a".into()),
+            "SOPS_AGE_KEY_FILE" => Some("b".into()),
+            _ => None,
+        });
+        let conflicts: Vec<_> = environment.conflicts().collect();
+        assert_eq!(conflicts, [(Variable::SealAgeKeyFile, Variable::SopsAgeKeyFile)]);
     }
 
     #[test]
