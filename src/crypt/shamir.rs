@@ -164,6 +164,33 @@ mod tests {
     }
 
     #[test]
+    fn shares_of_sops_give_the_key_that_opens_its_document() {
+        use aes_gcm::aead::{Aead, KeyInit, Payload, consts::U32};
+        use aes_gcm::{AesGcm, aes::Aes256};
+        use base64::prelude::{BASE64_STANDARD, Engine};
+
+        // From a document that sops 3.13.3 encrypted with three groups and threshold 2; its value `a: secret`.
+        let shares = [
+            "7158a196b3f70206bff6d2971b572f0dfe45bd92e4e8c11f5aa8bc36435bbcfd01",
+            "1403137afb922023cc8769fdc7743556d1fad81417c283eeb67f79c51992cb6202",
+            "37c37dd7c3b13ec914a800db7a9cca963d66fb9f462dbd481b323a942fd5e61703",
+        ];
+        let [nonce, sealed, tag] =
+            ["Yglq/Mxq6zHXK6PHYCi38whKi+pzkjLSEeUXLWDwnEQ=", "evaWe4j/", "a8CicK+7bhgJzaXuWe198g=="]
+                .map(|text| BASE64_STANDARD.decode(text).unwrap());
+        let share = |i: usize| {
+            let byte = |at| u8::from_str_radix(&shares[i][at..at + 2], 16).unwrap();
+            Plaintext::from((0..66).step_by(2).map(byte).collect::<Vec<_>>())
+        };
+        for chosen in [&[0, 1][..], &[0, 2], &[1, 2], &[2, 0], &[0, 1, 2]] {
+            let key = combine(&chosen.iter().map(|&i| share(i)).collect::<Vec<_>>()).unwrap();
+            let cipher = AesGcm::<Aes256, U32>::new_from_slice(key.expose()).unwrap();
+            let message = Payload { msg: &[&sealed[..], &tag].concat(), aad: b"a:" };
+            assert_eq!(cipher.decrypt(nonce[..].try_into().unwrap(), message).unwrap(), b"secret");
+        }
+    }
+
+    #[test]
     fn share_is_y_bytes_then_x() {
         let shares = split(&Plaintext::from(vec![1; 32]), 3, 2, counting()).unwrap();
         assert_eq!(

@@ -12,9 +12,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use age::armor::ArmoredReader;
 use age::{DecryptError, Decryptor, EncryptError, plugin, scrypt, ssh, tag, tagpq, x25519};
 use age_core::format::{FileKey, Stanza};
+use age_core::primitives::bech32_decode;
 use age_core::secrecy::{ExposeSecret, SecretString};
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine};
 use sha2::{Digest, Sha256};
+use x25519_dalek::StaticSecret;
 use zeroize::Zeroizing;
 
 use super::age_plugin::{self, Callbacks};
@@ -167,7 +169,13 @@ impl AgeService {
         }
         // In Bech32 the last 1 ends the prefix.
         match text.rsplit_once('1').map(|(prefix, _)| prefix) {
-            Some("age") => text.parse::<x25519::Recipient>().map(boxed).map_err(malformed),
+            Some("age") => {
+                let recipient = text.parse::<x25519::Recipient>().map_err(malformed)?;
+                if is_of_small_order(text) {
+                    return Err(malformed("anyone could decrypt for it"));
+                }
+                Ok(boxed(recipient))
+            }
             Some("age1pq") => text.parse::<post_quantum::Recipient>().map(boxed).map_err(malformed),
             Some("age1tag") => text.parse::<tag::Recipient>().map(boxed).map_err(malformed),
             Some("age1tagpq") => text.parse::<tagpq::Recipient>().map(boxed).map_err(malformed),
@@ -524,6 +532,14 @@ impl age::Identity for Opener<'_> {
     }
 }
 
+/// Whether an X25519 recipient shares the same secret with everyone; the age crate panics on such a one.
+fn is_of_small_order(recipient: &str) -> bool {
+    let bytes = bech32_decode(recipient, |_| (), |_| Ok(()), |_, bytes| Ok(bytes.collect::<Vec<_>>()));
+    let point = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    // Every scalar of X25519 is a multiple of 8, so that any one will do.
+    point.is_none_or(|point| !StaticSecret::from([1; 32]).diffie_hellman(&point.into()).was_contributory())
+}
+
 /// Most lines of an age file's header: 256 recipients. A wrapped key has one, by hand a few.
 const HEADER_LINES: usize = 512;
 
@@ -767,6 +783,20 @@ MI3VN8ibL0T4Q0FN/6pOAAAAFHNlYWwtcHVibGljLXRlc3Qta2V5AQ==
             let error =
                 service(&Environment::default()).wrap(&Recipient::Age(text.to_owned()), &key).unwrap().unwrap_err();
             assert_eq!(error.kind, ServiceErrorKind::Unusable, "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn recipient_that_shares_its_secret_with_everyone_is_refused() {
+        // 0, 1 and p - 1; there are more, all found in the same way.
+        let (mut one, mut minus_one) = ([0; 32], [0xff; 32]);
+        one[0] = 1;
+        (minus_one[0], minus_one[31]) = (0xec, 0x7f);
+        for point in [[0; 32], one, minus_one] {
+            let text = age_core::primitives::bech32_encode(bech32::Hrp::parse("age").unwrap(), &point);
+            let key = Plaintext::from(vec![7; 32]);
+            let error = service(&Environment::default()).wrap(&Recipient::Age(text), &key).unwrap().unwrap_err();
+            assert_eq!(error.message, "not a valid age recipient: anyone could decrypt for it");
         }
     }
 

@@ -102,7 +102,11 @@ mod tests {
                     body.resize(length, 0);
                     Ok::<_, Infallible>(vec![Stanza { tag: "t".into(), args: vec!["a".into(), "b".into()], body }])
                 };
-                let file = write(payload, wrap, |bytes| Ok(bytes.fill(5))).unwrap();
+                let file = write(payload, wrap, |bytes| {
+                    bytes.fill(5);
+                    Ok(())
+                })
+                .unwrap();
                 assert!(file.ends_with("-----END AGE ENCRYPTED FILE-----\n"));
                 assert_eq!(age::decrypt(&Known, file.as_bytes()).unwrap(), payload);
             }

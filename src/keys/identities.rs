@@ -1,7 +1,7 @@
 //! Where age identities are looked for, in order, and how one place is read.
 //!
 //! First the places as data ([`places`], from an [`Environment`]), so that a message can name them all; a place is read when
-//! a wrapped key needs it, by [`age`](super::age). Order and names are sops's (getsops/sops, `age/keysource.go`), with
+//! a wrapped key needs it, by [`AgeService`](super::AgeService). Order and names are sops's (getsops/sops, `age/keysource.go`), with
 //! `SEAL_AGE_KEY`, `SEAL_AGE_KEY_FILE` and `seal/keys.txt` beside them.
 
 use std::ffi::OsString;

@@ -69,7 +69,7 @@ impl Keyring {
                 enc,
                 created_at: (recipient.kind() != Kind::Age).then(|| created_at.to_owned()),
             }),
-            Err(error) => Err(WrapError::Service { recipient: recipient.clone(), error }),
+            Err(error) => Err(WrapError::Service { recipient: Box::new(recipient.clone()), error }),
         }
     }
 
@@ -163,7 +163,7 @@ pub enum WrapError {
     #[error("cannot encrypt to {recipient}: {error}")]
     Service {
         /// For whom.
-        recipient: Recipient,
+        recipient: Box<Recipient>,
         /// What failed.
         error: ServiceError,
     },
@@ -197,3 +197,146 @@ impl fmt::Display for UnwrapError {
 }
 
 impl std::error::Error for UnwrapError {}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// Knows one kind; what it wraps reads `recipient:hex`, and it refuses the recipients of the list.
+    struct InMemory(Kind, Vec<&'static str>);
+
+    impl KeyService for InMemory {
+        fn wrap(&self, recipient: &Recipient, key: &Plaintext) -> Option<Result<String, ServiceError>> {
+            let hex: String = key.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+            let refused = self.1.contains(&recipient.to_string().as_str());
+            let refused = refused.then(|| Err(ServiceError::new(ServiceErrorKind::Refused, "access denied")));
+            (recipient.kind() == self.0).then(|| refused.unwrap_or_else(|| Ok(format!("{recipient}:{hex}"))))
+        }
+
+        fn unwrap(&self, wrapped: &WrappedKey) -> Option<Result<Plaintext, ServiceError>> {
+            let (recipient, hex) = wrapped.enc.split_once(':')?;
+            if wrapped.recipient.kind() != self.0 {
+                return None;
+            }
+            if self.1.contains(&recipient) {
+                return Some(Err(ServiceError::new(ServiceErrorKind::NoIdentity, "not mine")));
+            }
+            let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+            Some(Ok((0..hex.len()).step_by(2).map(byte).collect::<Vec<_>>().into()))
+        }
+    }
+
+    fn keyring(age_refuses: &[&'static str]) -> Keyring {
+        let services: [Box<dyn KeyService>; 2] =
+            [Box::new(InMemory(Kind::Pgp, vec![])), Box::new(Arc::new(InMemory(Kind::Age, age_refuses.to_vec())))];
+        Keyring::new(services.into())
+    }
+
+    fn age(name: &str) -> Recipient {
+        Recipient::Age(name.to_owned())
+    }
+
+    fn key() -> DataKey {
+        DataKey::from_bytes(&[42; 32]).unwrap()
+    }
+
+    fn fill(bytes: &mut [u8]) -> Result<(), String> {
+        bytes.fill(0x5a);
+        Ok(())
+    }
+
+    fn wrap(groups: &[KeyGroup], threshold: Option<usize>) -> Result<Vec<Vec<WrappedKey>>, WrapError> {
+        keyring(&[]).wrap(groups, threshold, &key(), "2026-01-02T03:04:05Z", fill)
+    }
+
+    #[test]
+    fn every_recipient_of_one_group_gets_the_data_key() {
+        let groups = [vec![age("a"), Recipient::Pgp("P".into())]];
+        // A threshold is kept in the envelope, but means nothing for one group.
+        let wrapped = wrap(&groups, Some(2)).unwrap();
+        assert_eq!(wrapped[0][0].enc, format!("a:{}", "2a".repeat(32)));
+        assert_eq!(wrapped[0][0].created_at, None);
+        assert_eq!(wrapped[0][1].created_at.as_deref(), Some("2026-01-02T03:04:05Z"));
+        let (opened, attempts) = keyring(&[]).unwrap_any(&wrapped, Some(2), &[]).unwrap();
+        assert_eq!(opened.expose(), key().expose());
+        assert_eq!(attempts, [Attempt { recipient: age("a"), group: 0, error: None }]);
+    }
+
+    #[test]
+    fn kinds_are_tried_in_the_order_asked_for_and_the_first_success_ends_it() {
+        let wrapped = wrap(&[vec![Recipient::Pgp("P".into()), age("a"), age("b")]], None).unwrap();
+        let tried = |refused: &[&'static str], order: &[Kind]| {
+            let (_, attempts) = keyring(refused).unwrap_any(&wrapped, None, order).unwrap();
+            attempts.iter().map(|attempt| attempt.recipient.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(tried(&[], &[]), ["a"]);
+        assert_eq!(tried(&["a"], &[]), ["a", "b"]);
+        assert_eq!(tried(&["a", "b"], &[]), ["a", "b", "P"]);
+        assert_eq!(tried(&[], &[Kind::Pgp]), ["P"]);
+        assert_eq!(tried(&[], &[Kind::AwsKms]), ["P"]);
+    }
+
+    #[test]
+    fn as_many_groups_as_the_threshold_says_are_needed() {
+        let groups = ["a", "b", "c"].map(|name| vec![age(name)]);
+        for (threshold, needed) in [(Some(2), 2), (None, 3), (Some(0), 3), (Some(3), 3)] {
+            let wrapped = wrap(&groups, threshold).unwrap();
+            for refused in [&[][..], &["a"], &["b", "c"]] {
+                match keyring(refused).unwrap_any(&wrapped, Some(needed), &[]) {
+                    Ok((opened, attempts)) => {
+                        assert!(3 - refused.len() >= needed && attempts.len() == 3);
+                        assert_eq!(opened.expose(), key().expose());
+                    }
+                    Err(error) => {
+                        assert!(3 - refused.len() < needed);
+                        assert_eq!((error.opened, error.needed, error.attempts.len()), (3 - refused.len(), needed, 3));
+                    }
+                }
+            }
+        }
+        assert!(matches!(wrap(&groups, Some(1)), Err(WrapError::Shamir(ShamirError::Threshold { .. }))));
+        assert!(matches!(wrap(&groups, Some(4)), Err(WrapError::Shamir(ShamirError::Threshold { .. }))));
+    }
+
+    #[test]
+    fn what_cannot_be_wrapped_for_is_named() {
+        assert_eq!(wrap(&[], None).unwrap_err().to_string(), "empty key group provided");
+        assert_eq!(wrap(&[vec![age("a")], vec![]], None).unwrap_err(), WrapError::EmptyGroup);
+        let error = wrap(&[vec![Recipient::GcpKms("g".into())]], None).unwrap_err();
+        assert_eq!(error.to_string(), "cannot encrypt to g: GCP KMS is not part of this build");
+        let error = keyring(&["a"]).wrap(&[vec![age("a")]], None, &key(), "", fill).unwrap_err();
+        assert_eq!(error.to_string(), "cannot encrypt to a: access denied");
+    }
+
+    #[test]
+    fn failure_lists_every_attempt() {
+        let mut wrapped = wrap(&[vec![age("a"), age("b")]], None).unwrap();
+        wrapped[0][1].enc.truncate(20);
+        let elsewhere = WrappedKey { recipient: Recipient::HuaweiKms("r:k".into()), ..wrapped[0][0].clone() };
+        wrapped[0].push(elsewhere);
+        let error = keyring(&["a"]).unwrap_any(&wrapped, None, &[]).unwrap_err();
+        assert_eq!(error.to_string(), "none of its 3 recipients could be used");
+        let messages: Vec<_> = error.attempts.into_iter().map(|attempt| attempt.error.unwrap().message).collect();
+        assert_eq!(
+            messages,
+            ["not mine", "it holds 9 bytes where a key of 32 should be", "Huawei Cloud KMS is not part of this build"]
+        );
+        assert_eq!(keyring(&[]).unwrap_any(&[], None, &[]).unwrap_err().to_string(), "it has no recipients");
+    }
+
+    #[test]
+    fn shares_of_one_group_do_not_count_twice() {
+        let wrapped = wrap(&[vec![age("a")], vec![age("b")]], None).unwrap();
+        let twice = [wrapped[0].clone(), wrapped[0].clone()];
+        let error = keyring(&[]).unwrap_any(&twice, Some(2), &[]).unwrap_err();
+        assert_eq!(error.problem, Some(ShamirError::Duplicate));
+    }
+
+    #[test]
+    fn keyring_is_shared_by_threads() {
+        fn shared<T: Sync>() {}
+        shared::<Keyring>();
+        shared::<Arc<AgeService>>();
+    }
+}
