@@ -28,19 +28,57 @@
 use std::collections::VecDeque;
 
 use granit_parser::{ScalarStyle, Scanner, StrInput, TokenType};
+use zeroize::Zeroizing;
 
 use super::super::Root;
+use super::super::attachment::NAME;
 use super::super::node::{Branch, Comment, Item, Node, Span, Text};
 
 /// Enters the comments of `source` into `roots`, the tree that was read from it.
 ///
-/// Each `#` line becomes one entry. Comments inside the attachment are left out, those around it stay.
+/// Each `#` line becomes one entry. Where a document has no attachment, comments are placed as if one stood at `attach_at`. Comments inside the attachment are left out, those around it stay.
 /// Linear in the length of `source`.
 pub(super) fn place(source: &str, roots: &mut [Root]) {
     if memchr::memchr(b'#', source.as_bytes()).is_some() {
+        let (attached, insertions) = attach_all(source, roots);
         // Where go-yaml would refuse the file there is no place to agree on: what has none yet stays out.
-        let _ = Placer::new(source).stream(roots);
+        let _ = Placer::new(&attached, insertions).stream(roots);
     }
+}
+
+/// `source` with an attachment in every document, and where these were put.
+///
+/// A comment at the end of a document can move when an entry follows it, and one does once the document is encrypted.
+fn attach_all(source: &str, roots: &[Root]) -> (Zeroizing<String>, Vec<Insertion>) {
+    let mut attached = Zeroizing::new(String::with_capacity(source.len() + roots.len() * 64));
+    let mut insertions = Vec::new();
+    let (mut done, mut inserted) = (0, 0);
+    for root in roots.iter().filter(|root| root.attachment.is_none() && !root.branch.flow) {
+        let Some(before) = source.get(done..root.attach_at as usize) else { continue };
+        attached.push_str(before);
+        done = root.attach_at as usize;
+        let start = attached.len();
+        if !matches!(attached.as_bytes().last(), None | Some(b'\n' | b'\r')) {
+            attached.push_str(if source.contains("\r\n") { "\r\n" } else { "\n" });
+        }
+        let first = root.branch.items.first().map_or(0, |_| root.branch.span.start as usize);
+        let line = source[..first].rfind(['\n', '\r']).map_or(0, |at| at + 1);
+        attached.extend(source[line..first].chars().filter(|&c| c == ' '));
+        attached.push_str(NAME);
+        attached.push_str(":\n");
+        inserted += attached.len() - start;
+        insertions.push(Insertion { end: attached.len(), inserted });
+    }
+    attached.push_str(&source[done..]);
+    (attached, insertions)
+}
+
+/// Something that is not in the source the tree is of.
+struct Insertion {
+    /// Where it ends.
+    end: usize,
+    /// How long it is, together with those before it.
+    inserted: usize,
 }
 
 /// Lines of comments, each from its `#` to the end of the line; an empty span is an empty line in between.
@@ -72,8 +110,8 @@ struct Placer<'s> {
 }
 
 impl<'s> Placer<'s> {
-    fn new(source: &'s str) -> Self {
-        Self { reader: Reader::new(source), waiting: Notes::default(), stem: Lines::new() }
+    fn new(source: &'s str, insertions: Vec<Insertion>) -> Self {
+        Self { reader: Reader::new(source, insertions), waiting: Notes::default(), stem: Lines::new() }
     }
 
     fn stream(&mut self, roots: &mut [Root]) -> Option<()> {
@@ -161,6 +199,7 @@ impl<'s> Placer<'s> {
 
     fn leaf(&mut self) -> Passed {
         let at = self.reader.tokens.front().and_then(|token| usize::try_from(token.at).ok());
+        let at = at.map(|at| self.reader.original(at));
         self.reader.skip();
         Passed { notes: self.take_notes(), is_branch: false, at }
     }
@@ -506,6 +545,7 @@ struct Candidate {
 /// go-yaml's scanner, as far as it decides when comments are seen.
 struct Reader<'s> {
     source: &'s [u8],
+    insertions: Vec<Insertion>,
     lexemes: Box<dyn Iterator<Item = Lexeme> + 's>,
     mark: Mark,
     /// Line breaks since the last character that is not blank.
@@ -538,9 +578,10 @@ const LOOKAHEAD: usize = 512;
 const KEY_LENGTH: usize = 1024;
 
 impl<'s> Reader<'s> {
-    fn new(source: &'s str) -> Self {
+    fn new(source: &'s str, insertions: Vec<Insertion>) -> Self {
         Self {
             source: source.as_bytes(),
+            insertions,
             lexemes: Box::new(lexemes(source)),
             mark: Mark { at: if source.starts_with('\u{feff}') { 3 } else { 0 }, ..Mark::default() },
             newlines: 0,
@@ -877,7 +918,13 @@ impl<'s> Reader<'s> {
     fn pass_line(&mut self) -> Span {
         let start = self.mark.at;
         self.advance(self.line_end(start));
-        Span::new(start, self.mark.at)
+        Span::new(self.original(start), self.original(self.mark.at))
+    }
+
+    /// Where `at` is in the source without insertions.
+    fn original(&self, at: usize) -> usize {
+        let passed = self.insertions.partition_point(|insertion| insertion.end <= at);
+        at - passed.checked_sub(1).map_or(0, |last| self.insertions[last].inserted)
     }
 
     fn pass_blanks(&mut self) {
@@ -990,9 +1037,9 @@ fn lexemes(source: &str) -> impl Iterator<Item = Lexeme> + '_ {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use granit_parser::{Event, Parser};
+    use granit_parser::{Event, Parser, StructureStyle};
 
-    use super::super::super::attachment::{Attachment, AttachmentStyle, NAME};
+    use super::super::super::attachment::{Attachment, AttachmentStyle};
     use super::super::super::node::{Key, Leaf, Scalar, Style};
     use super::*;
 
@@ -1004,7 +1051,11 @@ mod tests {
 
     /// A tree with what placing needs.
     fn node<'s>(events: &mut Events<'s>, (event, at): (Event<'s>, granit_parser::Span)) -> Node {
-        let mut branch = Branch { span: span(at), ..Branch::default() };
+        let flow = matches!(
+            event,
+            Event::SequenceStart(StructureStyle::Flow, ..) | Event::MappingStart(StructureStyle::Flow, ..)
+        );
+        let mut branch = Branch { span: span(at), flow, ..Branch::default() };
         match event {
             Event::SequenceStart(..) => loop {
                 match events.next().unwrap() {
@@ -1051,7 +1102,8 @@ mod tests {
                     branch.items.remove(index);
                     Attachment { value: None, cuts: Vec::new(), style: AttachmentStyle::default() }
                 });
-                roots.push(Root { branch, attachment, attach_at: 0 });
+                let (_, end) = events.next().unwrap();
+                roots.push(Root { branch, attachment, attach_at: span(end).start });
             }
         }
         Some(roots)
@@ -1088,10 +1140,12 @@ mod tests {
         shown.collect::<Vec<_>>().join(" --- ")
     }
 
-    /// Sources, and what sops 3.13.3 makes of them: `#` and `!` are comments of their own and inline ones.
+    /// Sources, and what sops 3.13.3 makes of them once they have an attachment: `#` is a comment, `!` an inline one.
     fn check(cases: &[(&str, &str)]) {
         for (source, expected) in cases {
             assert_eq!(placed(source), *expected, "{source:?}");
+            let (attached, _) = attach_all(source, &parse(source).unwrap());
+            assert_eq!(placed(&attached), *expected, "{source:?} with an attachment");
         }
     }
 
@@ -1128,7 +1182,7 @@ mod tests {
             ("a:\n  - #x\n    b: 1\n", "{a:[{#x b:.}]}"),
             ("a:\n  - b: 1\n    #x\n    c: 1\n  #y\n  - 2\n", "{a:[{b:. #x c:.} #y .]}"),
             ("a:\n  - b: 1\n    #x\n  #y\n#z\n", "{a:[{b:. #x}] #y #z}"),
-            ("a:\n  - - 1 #x\n    #y\n    - 2\n  #z\n", "{a:[[!x . #y .]] #z}"),
+            ("a:\n  - - 1 #x\n    #y\n    - 2\n  #z\n", "{a:[[!x . #y . #z]]}"),
             ("a:\n  #x\n  - [1]\n", "{a:[#x [.]]}"),
             ("a:\n  #x\n  - &b\n    c: 1\n", "{a:[{#x c:.}]}"),
         ]);
@@ -1147,6 +1201,12 @@ mod tests {
             ("a:\n  b: 1\n      #x\n#y\n", "{a:{b:. #x} #y}"),
             ("a: 1\n  #x\nb: 2\n", "{a:. #x b:.}"),
             ("a:\n  b: 1\n #x\nc: 1\n", "{a:{b:. #x} c:.}"),
+            ("a:\n  b: 1\n#x", "{a:{b:.} #x}"),
+            ("a:\n- 1\n#x", "{a:[.] #x}"),
+            ("a:\n- 1\n#x\n\n", "{a:[. #x]}"),
+            ("a: [1]\n  #x\n", "{a:[.] #x}"),
+            ("a:\n  - b: 1\n   #x\n", "{a:[{b:. #x}]}"),
+            (" a:\n   b: 1\n #x\n", "{a:{b:.} #x}"),
         ]);
     }
 
@@ -1214,10 +1274,11 @@ mod tests {
         check(&[
             ("a: [ #x\n  1]\n", "{a:[.]}"),
             ("a: [\n  #x\n]\n", "{a:[]}"),
-            ("a:\n  - 1\n  #x\n  -\n", "{a:[. .]}"),
+            ("a:\n  - 1\n  #x\n  -\n", "{a:[. .] #x}"),
             ("%YAML 1.1 #x\n---\na: 1\n", "{a:.}"),
             ("a: 1\n... #x\n", "{a:.}"),
-            ("a: 1\n#x\n...\n#y\n", "{a:. #y}"),
+            ("a: 1\n#x\n...\n#y\n", "{a:. #x #y}"),
+            ("a:\n  - 1\n  #x\n  -\n  - 2\n", "{a:[. . #x .]}"),
         ]);
     }
 
