@@ -16,14 +16,17 @@
 //! - With CRLF line breaks every comment line counts as followed by an empty line; `\r` is no part of a comment,
 //!   blanks at its end are.
 //! - A comment behind a quoted value and 512 blanks or more is not `inline`, as the scanner looks no further.
+//! - The last comments of a document can move once an entry follows, so a document is taken as if its attachment
+//!   stood at `attach_at`: that is how sops will read it.
 //!
-//! Comments that sops loses have no place and stay in the file as they are: behind `[` or `{`, inside an empty
-//! flow collection, above an empty item, behind a directive, behind a `...` that ends the file, and all but one of
-//! several that go-yaml wants to put behind the same entry. Sops doubles comments only where an alias stands for a
+//! Comments that sops loses have no place and stay in the file as they are: behind `[` or `{`, most in an empty flow
+//! collection or at its start in column 0, behind a directive, behind the `...` that ends the file, and all but one
+//! where go-yaml wants to put several behind the same entry. Sops doubles comments only where an alias stands for a
 //! copy of a map or list; such copies are left as they are.
 //!
-//! Not followed: go-yaml ends lines at U+0085, U+2028 and U+2029 too. A comment ends there, and what is behind it
-//! is content to go-yaml but nothing to us.
+//! Not followed: go-yaml ends lines at U+0085, U+2028 and U+2029 too (a comment ends there, and what is behind it
+//! is content to go-yaml but nothing to us), and an attachment between the braces of a `{…}` that is a whole
+//! document is not taken into account.
 
 use std::collections::VecDeque;
 
@@ -36,8 +39,8 @@ use super::super::node::{Branch, Comment, Item, Node, Span, Text};
 
 /// Enters the comments of `source` into `roots`, the tree that was read from it.
 ///
-/// Each `#` line becomes one entry. Where a document has no attachment, comments are placed as if one stood at `attach_at`. Comments inside the attachment are left out, those around it stay.
-/// Linear in the length of `source`.
+/// Each `#` line becomes one entry. Comments inside an attachment are left out, those around it stay; where a document
+/// has none, comments are placed as if one stood at `attach_at`. Linear in the length of `source`.
 pub(super) fn place(source: &str, roots: &mut [Root]) {
     if memchr::memchr(b'#', source.as_bytes()).is_some() {
         let (attached, insertions) = attach_all(source, roots);
@@ -50,22 +53,26 @@ pub(super) fn place(source: &str, roots: &mut [Root]) {
 ///
 /// A comment at the end of a document can move when an entry follows it, and one does once the document is encrypted.
 fn attach_all(source: &str, roots: &[Root]) -> (Zeroizing<String>, Vec<Insertion>) {
-    let mut attached = Zeroizing::new(String::with_capacity(source.len() + roots.len() * 64));
+    let mut attached = Zeroizing::new(String::with_capacity(source.len() + roots.len() * 16));
     let mut insertions = Vec::new();
     let (mut done, mut inserted) = (0, 0);
-    for root in roots.iter().filter(|root| root.attachment.is_none() && !root.branch.flow) {
-        let Some(before) = source.get(done..root.attach_at as usize) else { continue };
+    let line_break = if source.contains("\r\n") { "\r\n" } else { "\n" };
+    for root in roots {
+        let (branch, at) = (&root.branch, root.attach_at as usize);
+        let is_missing = root.attachment.is_none() && !branch.flow && branch.span.end as usize <= at;
+        let Some(before) = source.get(done..at).filter(|_| is_missing) else { continue };
         attached.push_str(before);
-        done = root.attach_at as usize;
+        done = at;
         let start = attached.len();
-        if !matches!(attached.as_bytes().last(), None | Some(b'\n' | b'\r')) {
-            attached.push_str(if source.contains("\r\n") { "\r\n" } else { "\n" });
+        if !attached.is_empty() && !attached.ends_with(['\n', '\r']) {
+            attached.push_str(line_break);
         }
-        let first = root.branch.items.first().map_or(0, |_| root.branch.span.start as usize);
-        let line = source[..first].rfind(['\n', '\r']).map_or(0, |at| at + 1);
-        attached.extend(source[line..first].chars().filter(|&c| c == ' '));
+        let first = &source[..branch.span.start as usize];
+        let line = first.rfind(['\n', '\r']).map_or(first.trim_start_matches('\u{feff}'), |at| &first[at + 1..]);
+        attached.push_str(&line[..line.len() - line.trim_start_matches(' ').len()]);
         attached.push_str(NAME);
-        attached.push_str(":\n");
+        attached.push(':');
+        attached.push_str(line_break);
         inserted += attached.len() - start;
         insertions.push(Insertion { end: attached.len(), inserted });
     }
