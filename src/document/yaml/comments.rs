@@ -386,7 +386,8 @@ impl<'t> Filler<'t> {
             Some(Node::Map(branch) | Node::List(branch)) => Some(branch),
             _ => None,
         };
-        Self { branch, next: 0, passed: Vec::new(), absent: None }
+        let passed = Vec::with_capacity(branch.as_ref().map_or(0, |branch| branch.items.len() + 1));
+        Self { branch, next: 0, passed, absent: None }
     }
 
     /// The place of the next entry.
