@@ -330,8 +330,12 @@ impl<'a> Making<'a> {
                     None => {
                         let mut spelled = plain.spell(leaf, &Scalar::Str(Text::owned(text.into_bytes())));
                         if let Some(comment) = header_comment {
-                            let marker = (comment.start - leaf.span.start - 1) as usize;
-                            spelled.drain(marker..marker + 1 + comment.len());
+                            let with_marker = Span { start: comment.start - 1, end: comment.end };
+                            let at = (with_marker.start - leaf.span.start) as usize;
+                            let here = at..at + with_marker.len();
+                            if spelled.get(here.clone()) == Some(&plain.source()[with_marker.range()]) {
+                                spelled.drain(here);
+                            }
                         }
                         self.replace(leaf.span, &spelled);
                     }
