@@ -6,5 +6,6 @@
 
 mod support;
 
+mod differential;
 mod documents;
 mod house;
