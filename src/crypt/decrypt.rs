@@ -403,9 +403,18 @@ fn same_branch<'t>(
     (plain, b): (&Document, &Branch),
     in_alias: bool,
 ) -> bool {
-    let mut others = b.items.iter().filter(|item| !in_alias || !matches!(item.node, Node::Comment(_)));
-    for item in &a.items {
-        let Some(other) = others.next() else { return false };
+    let mut others =
+        b.items.iter().enumerate().filter(|(index, item)| {
+            !(in_alias && matches!(item.node, Node::Comment(_)) || is_header_comment(b, *index))
+        });
+    for (index, item) in a.items.iter().enumerate() {
+        if is_header_comment(a, index) {
+            if let Node::Comment(comment) = &item.node {
+                value_of(What::Comment(comment));
+            }
+            continue;
+        }
+        let Some((_, other)) = others.next() else { return false };
         let keys = match (&item.key, &other.key) {
             (Some(x), Some(y)) => encrypted.text(&x.text) == plain.text(&y.text),
             (None, None) => true,
@@ -437,6 +446,14 @@ fn same_branch<'t>(
         }
     }
     others.next().is_none()
+}
+
+/// Whether an entry is a comment behind the header of a block scalar: encrypting that scalar takes it away.
+fn is_header_comment(branch: &Branch, index: usize) -> bool {
+    let Node::Comment(comment) = &branch.items[index].node else { return false };
+    let next = branch.items[index + 1..].iter().find(|item| !matches!(item.node, Node::Comment(_)));
+    matches!(next.map(|item| &item.node), Some(Node::Leaf(leaf))
+        if leaf.span.start <= comment.span.start && comment.span.end <= leaf.span.end)
 }
 
 fn same_comment<'t>(

@@ -305,9 +305,10 @@ impl<'a> Making<'a> {
             let chosen = site.chosen || all;
             mac.add(&bytes, chosen);
             let chosen = chosen && !bytes.is_empty();
-            let header_comment = self.last_comment.take().filter(|comment| {
-                chosen && leaf.span.start <= comment.start && comment.end <= leaf.span.end
-            });
+            let header_comment = self
+                .last_comment
+                .take()
+                .filter(|comment| chosen && leaf.span.start <= comment.start && comment.end <= leaf.span.end);
             if header_comment.is_some() {
                 // It stands inside what is replaced: behind the header of a block scalar. Only the layout keeps it.
                 self.edits.pop();
@@ -373,7 +374,13 @@ impl<'a> Making<'a> {
                         && leaf.span.end == end
                         && self.touched.last() != Some(&leaf.span) =>
                 {
-                    self.edits.replace(leaf.span, &self.plain.spell(leaf, &leaf.scalar));
+                    // `|-` says that no line break belongs to the value, which is how sops reads it now.
+                    let source = self.plain.source();
+                    let header = leaf.span.start as usize + 1;
+                    let indicators = source[header..].iter().take_while(|b| matches!(b, b'0'..=b'9' | b'+' | b'-'));
+                    let span = Span::new(header, header + indicators.count());
+                    let digits = source[span.range()].iter().copied().filter(u8::is_ascii_digit);
+                    self.edits.replace(span, &digits.chain([b'-']).collect::<Vec<_>>());
                     return;
                 }
                 _ => return,

@@ -395,7 +395,8 @@ impl<'s> Builder<'s> {
             end = line;
         }
         end = end.max(header_end);
-        let indent = if no_content { self.block_indent(header_line, start) } else { range.start - line_start(range.start) };
+        let indent =
+            if no_content { self.block_indent(header_line, start) } else { range.start - line_start(range.start) };
         let indent = u16::try_from(indent).unwrap_or(u16::MAX);
         (start..end, if literal { Style::Literal { indent } } else { Style::Folded { indent } })
     }
