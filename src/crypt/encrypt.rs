@@ -393,6 +393,8 @@ impl<'a> Making<'a> {
         if self.aliases.is_empty() {
             return false;
         }
+        // An inline comment is visited before the value that it stands behind.
+        self.touched.sort_unstable_by_key(|touched| touched.start);
         let mut expanded = false;
         let mut found = Vec::new();
         for root in self.plain.roots() {
