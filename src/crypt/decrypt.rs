@@ -128,6 +128,11 @@ impl Encrypted {
         &self.envelope
     }
 
+    /// Gives the encrypted bytes back.
+    pub fn into_bytes(self) -> Zeroizing<Vec<u8>> {
+        self.document.into_source()
+    }
+
     /// Its bytes and the tree of its values, which are encrypted.
     pub fn document(&self) -> &Document {
         &self.document

@@ -101,6 +101,7 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
         cipher: &cipher,
         selection: &selection,
         random,
+        nonces: Vec::new(),
         pool: previous.map(Pool::new),
         edits: Edits::new(),
         originals: Vec::new(),
@@ -138,22 +139,22 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
         all.extend(&edits);
         all.apply(plain.source())
     };
-    let bytes = written(&envelope);
-    let read = Encrypted::parse(bytes.clone(), plain.format()).map_err(broken)?;
+    let read = Encrypted::parse(written(&envelope), plain.format()).map_err(broken)?;
     let opened = read.open(key, MacCheck::Require).map_err(broken)?;
     let layout = layout_of(plain, &opened, &originals, expanded)?;
-    let bytes = match (layout.is_canonical(), is_sops_secret(plain)) {
-        (false, false) => {
-            envelope.seal = layout.seal(&cipher, opened.mac(), &layout_nonce);
-            if envelope.seal.is_none() {
-                let whole = Layout::Whole(Plaintext::from(plain.source()));
-                envelope.seal = whole.seal(&cipher, opened.mac(), &layout_nonce);
-            }
-            written(&envelope)
+    let mac = opened.mac().to_owned();
+    drop(opened);
+    let mut bytes = read.into_bytes();
+    if !layout.is_canonical() && !is_sops_secret(plain) {
+        envelope.seal = layout.seal(&cipher, &mac, &layout_nonce);
+        if envelope.seal.is_none() {
+            let whole = Layout::Whole(Plaintext::from(plain.source()));
+            envelope.seal = whole.seal(&cipher, &mac, &layout_nonce);
         }
-        _ => bytes,
-    };
-    Ok(Sealed { bytes: bytes.to_vec(), encrypted: originals.len(), kept })
+        drop(bytes);
+        bytes = written(&envelope);
+    }
+    Ok(Sealed { bytes: std::mem::take(&mut *bytes), encrypted: originals.len(), kept })
 }
 
 /// Finds the layout by which `opened` gives back the bytes of `plain`.
@@ -243,6 +244,8 @@ struct Making<'a> {
     cipher: &'a Cipher,
     selection: &'a Selection,
     random: Random<'a>,
+    /// Fresh nonces, each used once.
+    nonces: Vec<[u8; NONCE_LEN]>,
     pool: Option<Pool<'a>>,
     edits: Edits,
     /// The spans of all that is encrypted, in document order.
@@ -258,9 +261,13 @@ struct Making<'a> {
 
 impl<'a> Making<'a> {
     fn nonce(&mut self) -> Result<[u8; NONCE_LEN], EncryptError> {
-        let mut nonce = [0; NONCE_LEN];
-        (self.random)(&mut nonce).map_err(EncryptError::Random)?;
-        Ok(nonce)
+        if self.nonces.is_empty() {
+            // One system call for many values.
+            let mut batch = [[0; NONCE_LEN]; 64];
+            (self.random)(batch.as_flattened_mut()).map_err(EncryptError::Random)?;
+            self.nonces.extend(batch);
+        }
+        Ok(self.nonces.pop().expect("filled above"))
     }
 
     /// Encrypts all chosen values and gives the MAC over all.
@@ -330,8 +337,12 @@ impl<'a> Making<'a> {
                     None => {
                         let mut spelled = plain.spell(leaf, &Scalar::Str(Text::owned(text.into_bytes())));
                         if let Some(comment) = header_comment {
-                            let marker = (comment.start - leaf.span.start - 1) as usize;
-                            spelled.drain(marker..marker + 1 + comment.len());
+                            let with_marker = Span { start: comment.start - 1, end: comment.end };
+                            let at = (with_marker.start - leaf.span.start) as usize;
+                            let here = at..at + with_marker.len();
+                            if spelled.get(here.clone()) == Some(&plain.source()[with_marker.range()]) {
+                                spelled.drain(here);
+                            }
                         }
                         self.replace(leaf.span, &spelled);
                     }

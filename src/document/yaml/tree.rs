@@ -205,6 +205,7 @@ impl<'s> Builder<'s> {
             Event::MappingStart(style, anchor, _) => self.open(true, style, anchor, range)?,
             Event::SequenceEnd | Event::MappingEnd => {
                 let mut frame = self.frames.pop().expect("every end has a start");
+                frame.branch.items.shrink_to_fit();
                 if frame.branch.flow {
                     frame.branch.span.end = range.end.max(frame.branch.span.start as usize) as u32;
                     self.cursor = self.cursor.max(range.end);
