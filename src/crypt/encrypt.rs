@@ -279,7 +279,12 @@ impl<'a> Making<'a> {
             let leaf = match site.what {
                 What::Comment(comment) => {
                     let text = plain.text(&comment.text);
-                    if !site.chosen || text.is_empty() || site.alias.is_some() {
+                    if !site.chosen || text.is_empty() {
+                        return Ok(());
+                    }
+                    if let Some(alias) = site.alias {
+                        // sops sees a copy of the comment here, which would have to be encrypted.
+                        self.aliases.entry(alias.start).or_default().0 = true;
                         return Ok(());
                     }
                     let encrypted = self.reused(site.aad, &Scalar::Str(comment.text.clone()), Type::Comment);

@@ -25,7 +25,7 @@ enum Outcome {
     /// Both agree on values and comments; the text that sops makes of them differs.
     AgreeOnValues,
     /// sops refuses to encrypt it, or cannot open what it made.
-    Skipped(&'static str),
+    Skipped(String),
     /// seal refuses it on purpose.
     Refused,
     /// They do not agree: on what, and how.
@@ -84,14 +84,14 @@ fn compare(sops: &Sops<'_>, case: &Case, also_rotate: bool) -> Outcome {
     use Outcome::Differ;
     let by_sops = sops.encrypt(case);
     if by_sops.code != Some(0) {
-        return Outcome::Skipped("sops refuses it");
+        return Outcome::Skipped(format!("sops refuses it {}", by_sops.stderr_text().lines().next().unwrap_or("").chars().filter(|c|!c.is_ascii_digit()).take(90).collect::<String>()));
     }
     let own = sops.decrypt(case.format, &by_sops.stdout);
     let sealed = match seal_case(case) {
         Ok(sealed) => sealed,
         Err(why) if refused_on_purpose(&why) => return Outcome::Refused,
         Err(why) if own.code == Some(0) => return Differ("seal refuses", why),
-        Err(_) => return Outcome::Skipped("sops cannot open its own"),
+        Err(_) => return Outcome::Skipped("sops cannot open its own".into()),
     };
     match open(&sealed, case.format) {
         Ok(back) if back == case.plain => {}
@@ -99,7 +99,7 @@ fn compare(sops: &Sops<'_>, case: &Case, also_rotate: bool) -> Outcome {
         Err(why) => return Differ("seal cannot open its own", why),
     }
     if own.code != Some(0) {
-        return Outcome::Skipped("sops cannot open its own");
+        return Outcome::Skipped("sops cannot open its own".into());
     }
     let by_seal = sops.decrypt(case.format, &sealed);
     if by_seal.code != Some(0) {
@@ -108,13 +108,17 @@ fn compare(sops: &Sops<'_>, case: &Case, also_rotate: bool) -> Outcome {
     if by_seal.stderr_text().contains("possibly unencrypted") && !own.stderr_text().contains("possibly unencrypted") {
         return Differ("sops warns of seal's", by_seal.stderr_text());
     }
+    // Of what an alias stands for sops encrypts the comments, too, and it keeps one behind a block scalar's header; seal
+    // gives both back, but from its own layout.
+    let text = String::from_utf8_lossy(&case.plain);
+    let comments = if text.contains("*n") || text.contains("# behind the header") { Comments::Fewer } else { Comments::Same };
     let same_bytes = by_seal.stdout == own.stdout;
-    if !same_bytes && let Err(why) = same_values(case.format, &own.stdout, &by_seal.stdout, true) {
+    if !same_bytes && let Err(why) = same_values(case.format, &own.stdout, &by_seal.stdout, comments) {
         return Differ("sops reads other values from seal's", format!("{why}\nsops's own:\n{}\nseal's:\n{}", own.stdout_text(), by_seal.stdout_text()));
     }
     match open(&by_sops.stdout, case.format) {
         Ok(plain) => {
-            if let Err(why) = same_values(case.format, &own.stdout, &plain, true) {
+            if let Err(why) = same_values(case.format, &case.plain, &plain, Comments::Same) {
                 return Differ("seal reads other values from sops's", format!("{why}\n{}", String::from_utf8_lossy(&plain)));
             }
         }
@@ -123,16 +127,16 @@ fn compare(sops: &Sops<'_>, case: &Case, also_rotate: bool) -> Outcome {
     if also_rotate {
         let rotated = match sops.rotate(case.format, &sealed) {
             Ok(rotated) => rotated,
-            Err(_) if sops.rotate(case.format, &by_sops.stdout).is_err() => return Outcome::Skipped("sops cannot rotate its own"),
+            Err(_) if sops.rotate(case.format, &by_sops.stdout).is_err() => return Outcome::Skipped("sops cannot rotate its own".into()),
             Err(why) => return Differ("sops cannot rotate seal's", why),
         };
         let after = sops.decrypt(case.format, &rotated);
         if after.code != Some(0) {
-            return Outcome::Skipped("sops cannot open what it rotated");
+            return Outcome::Skipped("sops cannot open what it rotated".into());
         }
         match open(&rotated, case.format) {
             Ok(plain) => {
-                if let Err(why) = same_values(case.format, &after.stdout, &plain, false) {
+                if let Err(why) = same_values(case.format, &case.plain, &plain, Comments::Any) {
                     return Differ("seal reads other values from what sops rotated", format!("{why}\n{}", String::from_utf8_lossy(&plain)));
                 }
             }
@@ -147,7 +151,16 @@ fn refused_on_purpose(why: &str) -> bool {
     ["also matches encrypted comments"].iter().any(|known| why.contains(known))
 }
 
-fn same_values(format: Format, expected: &[u8], found: &[u8], with_comments: bool) -> Result<(), String> {
+/// How comments are compared.
+#[derive(Clone, Copy)]
+enum Comments {
+    Same,
+    /// Some copies of them may be missing.
+    Fewer,
+    Any,
+}
+
+fn same_values(format: Format, expected: &[u8], found: &[u8], comments: Comments) -> Result<(), String> {
     if format == Format::Binary {
         return if expected == found { Ok(()) } else { Err("other bytes".into()) };
     }
@@ -159,7 +172,13 @@ fn same_values(format: Format, expected: &[u8], found: &[u8], with_comments: boo
     if a.len() != b.len() {
         return Err(format!("{} values are {}", a.len(), b.len()));
     }
-    if with_comments && ca != cb {
+    let lost = |c: &Vec<u8>| !cb.contains(c) && !c.starts_with(b"behind the header");
+    let differ = match comments {
+        Comments::Same => ca != cb,
+        Comments::Fewer => ca.iter().any(lost) || cb.iter().any(|c| !ca.contains(c)),
+        Comments::Any => false,
+    };
+    if differ {
         let text = |all: &[Vec<u8>]| all.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect::<Vec<_>>();
         return Err(format!("comments {:?} are {:?}", text(&ca), text(&cb)));
     }
@@ -252,8 +271,8 @@ fn random_documents_mean_the_same_to_sops() {
                     };
                     *counts.lock().unwrap().entry(name).or_default() += 1;
                     if let Outcome::Differ(kind, _) = outcome {
-                        let shown = failures.lock().unwrap().len() < 12;
-                        let (small, why) = if shown { shrink(&sops, &case, also_rotate, kind) } else { (case, String::new()) };
+                        let shown = failures.lock().unwrap().len() < 40;
+                        let (small, why) = if shown || one.is_some() { shrink(&sops, &case, also_rotate, kind) } else { (case, String::new()) };
                         failures.lock().unwrap().push((seed, kind, describe(&small), why));
                     }
                 }
