@@ -25,7 +25,7 @@ enum Outcome {
     /// Both agree on values and comments; the text that sops makes of them differs.
     AgreeOnValues,
     /// sops refuses to encrypt it, or cannot open what it made.
-    Skipped(String),
+    Skipped(&'static str),
     /// seal refuses it on purpose.
     Refused,
     /// They do not agree: on what, and how.
@@ -49,18 +49,18 @@ impl Sops<'_> {
         (sops.env("SOPS_AGE_KEY_FILE", identity()).run(), name)
     }
 
+    /// Encrypts by a config, as not all selections have a flag.
     fn encrypt(&self, case: &Case) -> Ran {
-        let recipient = recipient();
-        let mut args = vec!["encrypt", "--age", &recipient];
-        let flag;
+        let mut config = format!("creation_rules:\n- age: {}\n", recipient());
         if let Some(rule) = &case.selection {
-            flag = format!("--{}", rule.field().replace('_', "-"));
-            args.extend([flag.as_str(), rule.text()]);
+            writeln!(config, "  {}: {}", rule.field(), rule.text()).expect("a string takes all");
         }
         if case.mac_only_encrypted {
-            args.push("--mac-only-encrypted");
+            config.push_str("  mac_only_encrypted: true\n");
         }
-        self.run(&args, case.format, &case.plain).0
+        let name = format!("{}.config", self.name);
+        self.folder.write(&name, config);
+        self.run(&["--config", &name, "encrypt"], case.format, &case.plain).0
     }
 
     fn decrypt(&self, format: Format, encrypted: &[u8]) -> Ran {
@@ -84,14 +84,14 @@ fn compare(sops: &Sops<'_>, case: &Case, also_rotate: bool) -> Outcome {
     use Outcome::Differ;
     let by_sops = sops.encrypt(case);
     if by_sops.code != Some(0) {
-        return Outcome::Skipped(format!("sops refuses it {}", by_sops.stderr_text().lines().next().unwrap_or("").chars().filter(|c|!c.is_ascii_digit()).take(90).collect::<String>()));
+        return Outcome::Skipped("sops refuses it");
     }
     let own = sops.decrypt(case.format, &by_sops.stdout);
     let sealed = match seal_case(case) {
         Ok(sealed) => sealed,
         Err(why) if refused_on_purpose(&why) => return Outcome::Refused,
         Err(why) if own.code == Some(0) => return Differ("seal refuses", why),
-        Err(_) => return Outcome::Skipped("sops cannot open its own".into()),
+        Err(_) => return Outcome::Skipped("sops cannot open its own"),
     };
     match open(&sealed, case.format) {
         Ok(back) if back == case.plain => {}
@@ -99,7 +99,7 @@ fn compare(sops: &Sops<'_>, case: &Case, also_rotate: bool) -> Outcome {
         Err(why) => return Differ("seal cannot open its own", why),
     }
     if own.code != Some(0) {
-        return Outcome::Skipped("sops cannot open its own".into());
+        return Outcome::Skipped("sops cannot open its own");
     }
     let by_seal = sops.decrypt(case.format, &sealed);
     if by_seal.code != Some(0) {
@@ -111,14 +111,23 @@ fn compare(sops: &Sops<'_>, case: &Case, also_rotate: bool) -> Outcome {
     // Of what an alias stands for sops encrypts the comments, too, and it keeps one behind a block scalar's header; seal
     // gives both back, but from its own layout.
     let text = String::from_utf8_lossy(&case.plain);
-    let comments = if text.contains("*n") || text.contains("# behind the header") { Comments::Fewer } else { Comments::Same };
+    let comments = if own.stdout_text().contains(",type:comment]") {
+        Comments::Any // sops lost one of its own
+    } else if text.contains("*n") || text.contains("# behind the header") {
+        Comments::Fewer
+    } else {
+        Comments::Same
+    };
     let same_bytes = by_seal.stdout == own.stdout;
     if !same_bytes && let Err(why) = same_values(case.format, &own.stdout, &by_seal.stdout, comments) {
         return Differ("sops reads other values from seal's", format!("{why}\nsops's own:\n{}\nseal's:\n{}", own.stdout_text(), by_seal.stdout_text()));
     }
     match open(&by_sops.stdout, case.format) {
         Ok(plain) => {
-            if let Err(why) = same_values(case.format, &case.plain, &plain, Comments::Same) {
+            // What sops prints does not always read as what it holds, and what it makes does not always hold what it read.
+            if let Err(why) = same_values(case.format, &case.plain, &plain, comments)
+                && same_values(case.format, &own.stdout, &plain, comments).is_err()
+            {
                 return Differ("seal reads other values from sops's", format!("{why}\n{}", String::from_utf8_lossy(&plain)));
             }
         }
@@ -127,16 +136,18 @@ fn compare(sops: &Sops<'_>, case: &Case, also_rotate: bool) -> Outcome {
     if also_rotate {
         let rotated = match sops.rotate(case.format, &sealed) {
             Ok(rotated) => rotated,
-            Err(_) if sops.rotate(case.format, &by_sops.stdout).is_err() => return Outcome::Skipped("sops cannot rotate its own".into()),
+            Err(_) if sops.rotate(case.format, &by_sops.stdout).is_err() => return Outcome::Skipped("sops cannot rotate its own"),
             Err(why) => return Differ("sops cannot rotate seal's", why),
         };
         let after = sops.decrypt(case.format, &rotated);
         if after.code != Some(0) {
-            return Outcome::Skipped("sops cannot open what it rotated".into());
+            return Outcome::Skipped("sops cannot open what it rotated");
         }
         match open(&rotated, case.format) {
             Ok(plain) => {
-                if let Err(why) = same_values(case.format, &case.plain, &plain, Comments::Any) {
+                if let Err(why) = same_values(case.format, &case.plain, &plain, Comments::Any)
+                    && same_values(case.format, &after.stdout, &plain, Comments::Any).is_err()
+                {
                     return Differ("seal reads other values from what sops rotated", format!("{why}\n{}", String::from_utf8_lossy(&plain)));
                 }
             }
@@ -148,7 +159,7 @@ fn compare(sops: &Sops<'_>, case: &Case, also_rotate: bool) -> Outcome {
 
 /// What seal refuses although sops takes it; each is said in the manual.
 fn refused_on_purpose(why: &str) -> bool {
-    ["also matches encrypted comments"].iter().any(|known| why.contains(known))
+    ["also matches encrypted comments", "plain scalar cannot start with '-' followed by ,[]{}"].iter().any(|known| why.contains(known))
 }
 
 /// How comments are compared.

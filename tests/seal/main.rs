@@ -9,3 +9,4 @@ mod support;
 mod differential;
 mod documents;
 mod house;
+mod layout;

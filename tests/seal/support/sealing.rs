@@ -118,7 +118,12 @@ pub fn values(bytes: &[u8], format: Format) -> Result<Values, String> {
                 found.comments.push(document.text(&comment.text).trim_ascii().to_vec());
             }
             crypt::What::Leaf(leaf) => {
-                let (kind, bytes) = typed(&leaf.scalar, document.source());
+                let (kind, bytes) = match typed(&leaf.scalar, document.source()) {
+                    // sops writes 1.0 as 1 and -0.0 as -0, which read as integers.
+                    ("float", bytes) if bytes == b"-0" => ("int", b"0".to_vec()),
+                    ("float", bytes) if !bytes.contains(&b'.') => ("int", bytes),
+                    other => other,
+                };
                 found.values.push((format!("{}:{}", site.root, site.path), kind, bytes));
             }
         }
