@@ -58,6 +58,8 @@ fn colour() -> impl clap::builder::TypedValueParser<Value = Colour> {
     })
 }
 
+// One is made a run, so its size costs nothing.
+#[allow(clippy::large_enum_variant)]
 #[derive(Subcommand)]
 enum Command {
     Init(init::InitArgs),
@@ -74,11 +76,7 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let host = match Host::open() {
-        Ok(host) => host,
-        Err(_) => return ExitCode::from(Kind::Io.code()),
-    };
-    let session = Session::new(cli.global, host, ConfigSearch::FromFile);
+    let session = Session::new(cli.global, Host::open(), ConfigSearch::FromFile);
     let result = match cli.command {
         Command::Init(args) => init::run(args, &session),
         Command::Encrypt(args) => encrypt::run(args, &session),

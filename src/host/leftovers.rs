@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::process;
+
 /// A file or folder that is removed on drop, or when a signal ends the process first.
 #[derive(Debug)]
 pub(super) struct Leftover(PathBuf);
@@ -10,6 +12,7 @@ pub(super) struct Leftover(PathBuf);
 impl Leftover {
     /// Watches over `path`, which need not exist yet.
     pub(super) fn new(path: PathBuf) -> Self {
+        process::watch_signals();
         list(|paths| paths.push(path.clone()));
         Self(path)
     }

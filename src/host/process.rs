@@ -240,6 +240,7 @@ pub fn strip_secrets(command: &mut Command) {
 /// Runs a child in the foreground: while it runs, signals are its own affair.
 fn wait_for(command: &mut Command, program: &str) -> Result<ExitStatus, ProcessError> {
     let fail = |error: io::Error| ProcessError::NotRun { program: program.to_owned(), why: in_words(&error) };
+    watch_signals();
     let mut child = command.spawn().map_err(fail)?;
     CHILD.store(i32::try_from(child.id()).unwrap_or_default(), Ordering::SeqCst);
     let status = child.wait();
@@ -254,18 +255,17 @@ pub fn interrupted() -> Option<i32> {
 
 /// From now on a signal that ends the process first removes what must not stay: temporary files and folders, hidden input.
 ///
-/// While a child runs in the foreground, INT and QUIT are left to it (the terminal sends them to both), TERM and HUP are passed
-/// on, and we end when it has ended; a second one ends us at once.
-pub fn watch_signals() -> io::Result<()> {
+/// Called where there first is such a thing, as the thread that it needs is a good part of the time of a short run. Without
+/// the thread a signal still ends the process. While a child runs in the foreground, INT and QUIT are left to it (the terminal
+/// sends them to both), TERM and HUP are passed on, and we end when it has ended; a second one ends us at once.
+pub fn watch_signals() {
     static ONCE: Once = Once::new();
-    let mut result = Ok(());
     ONCE.call_once(|| {
-        result = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT]).and_then(|mut signals| {
-            std::thread::Builder::new().name("signals".into()).spawn(move || signals.forever().for_each(act_on))?;
-            Ok(())
-        });
+        if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT]) {
+            let watch = move || signals.forever().for_each(act_on);
+            let _ = std::thread::Builder::new().name("signals".into()).spawn(watch);
+        }
     });
-    result
 }
 
 fn act_on(signal: i32) {
@@ -388,7 +388,7 @@ mod tests {
     #[test]
     fn as_child() {
         let Some(base) = std::env::var_os("SEAL_TEST_FOLDER") else { return };
-        watch_signals().expect("watched");
+        watch_signals();
         let file = leftovers::Leftover::new(Path::new(&base).join("plain"));
         std::fs::write(file.path(), "secret").expect("written");
         if std::env::var_os("SEAL_TEST_EDITOR").is_some() {

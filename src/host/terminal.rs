@@ -385,6 +385,7 @@ struct HiddenInput;
 
 impl HiddenInput {
     fn new() -> io::Result<Self> {
+        super::process::watch_signals();
         let before = tcgetattr(rustix::stdio::stdin())?;
         let mut hidden = before.clone();
         hidden.local_modes.remove(LocalModes::ECHO);

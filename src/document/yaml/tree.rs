@@ -167,11 +167,7 @@ impl<'s> Builder<'s> {
                     self.end_document(range.start);
                 }
             }
-            Event::StreamEnd => {
-                if self.open_end {
-                    self.end_document(self.source.len());
-                }
-            }
+            Event::StreamEnd if self.open_end => self.end_document(self.source.len()),
             Event::Scalar(value, style, anchor, tag) => {
                 let in_key = self.frames.last().is_some_and(|f| f.is_map && f.key.is_none());
                 if in_key {
