@@ -300,7 +300,9 @@ impl Opened<'_> {
         match (token.place, &token.value) {
             (What::Leaf(leaf), value) => self.encrypted.document.spell(leaf, value),
             (What::Comment(_), Scalar::Str(text)) => {
-                Zeroizing::new(one_line(text.bytes(self.encrypted.document.source())))
+                let text = text.bytes(self.encrypted.document.source());
+                // sops makes one comment of all lines that stand above a key in INI.
+                Zeroizing::new(if self.encrypted.format == Format::Ini { text.to_vec() } else { one_line(text) })
             }
             (What::Comment(_), _) => Zeroizing::default(),
         }

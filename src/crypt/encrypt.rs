@@ -279,7 +279,12 @@ impl<'a> Making<'a> {
             let leaf = match site.what {
                 What::Comment(comment) => {
                     let text = plain.text(&comment.text);
-                    if !site.chosen || text.is_empty() || site.alias.is_some() {
+                    if !site.chosen || text.is_empty() {
+                        return Ok(());
+                    }
+                    if let Some(alias) = site.alias {
+                        // sops sees a copy of the comment here, which would have to be encrypted.
+                        self.aliases.entry(alias.start).or_default().0 = true;
                         return Ok(());
                     }
                     let encrypted = self.reused(site.aad, &Scalar::Str(comment.text.clone()), Type::Comment);
@@ -404,6 +409,8 @@ impl<'a> Making<'a> {
         if self.aliases.is_empty() {
             return false;
         }
+        // An inline comment is visited before the value that it stands behind.
+        self.touched.sort_unstable_by_key(|touched| touched.start);
         let mut expanded = false;
         let mut found = Vec::new();
         for root in self.plain.roots() {

@@ -6,5 +6,7 @@
 
 mod support;
 
+mod differential;
 mod documents;
 mod house;
+mod layout;

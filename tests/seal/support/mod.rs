@@ -1,5 +1,8 @@
 //! What tests share: a folder of their own, the seal command in a clean environment, and the real peers.
 
+pub mod generate;
+pub mod sealing;
+
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -159,7 +162,7 @@ pub fn commands_exist() -> bool {
 }
 
 /// Says something past the test harness, which keeps the output of tests that pass to itself.
-fn note(line: &str) {
+pub fn note(line: &str) {
     drop(writeln!(std::io::stderr(), "{line}"));
 }
 
