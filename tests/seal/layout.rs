@@ -99,7 +99,11 @@ fn ciphertexts(bytes: &[u8], format: Format) -> Vec<String> {
 }
 
 /// One value of a document that can be replaced where it stands: its number among those, its span and its new text.
-fn replacement(document: &Document, chosen: Option<(&Selection, bool)>, random: &mut Random) -> Option<(usize, Span, Vec<u8>)> {
+fn replacement(
+    document: &Document,
+    chosen: Option<(&Selection, bool)>,
+    random: &mut Random,
+) -> Option<(usize, Span, Vec<u8>)> {
     let mut found = Vec::new();
     let anchored = |span: Span| {
         let before = document.source()[..span.start as usize].trim_ascii_end();
@@ -221,7 +225,9 @@ proptest! {
 
 /// Why random documents are refused, see `tests/documents/README.md`.
 fn refused(why: &str) -> bool {
-    ["is not a string", "beyond 64 bits", "occurs twice", "reserved for the envelope"].iter().any(|known| why.contains(known))
+    ["is not a string", "beyond 64 bits", "occurs twice", "reserved for the envelope"]
+        .iter()
+        .any(|known| why.contains(known))
 }
 
 /// Whether values alone do not say how the file is laid out: block scalars and list comments move with their lines.
@@ -242,7 +248,9 @@ fn sealed_with_layout(plain: &str) -> (Vec<u8>, String) {
 fn layout_of_another_file_is_ignored() {
     let (one, of_one) = sealed_with_layout("a: 0x10\nb: 'x'\n");
     let (other, of_other) = sealed_with_layout("a: 0o7\nb: 'y'\n");
-    for (file, own, foreign, expected) in [(&one, &of_one, &of_other, "a: 16\nb: 'x'\n"), (&other, &of_other, &of_one, "a: 7\nb: 'y'\n")] {
+    for (file, own, foreign, expected) in
+        [(&one, &of_one, &of_other, "a: 16\nb: 'x'\n"), (&other, &of_other, &of_one, "a: 7\nb: 'y'\n")]
+    {
         let text = String::from_utf8(file.clone()).unwrap();
         let swapped = text.replace(own.as_str(), foreign);
         assert_ne!(text, swapped);
@@ -251,7 +259,10 @@ fn layout_of_another_file_is_ignored() {
         let damaged = text.replace(own.as_str(), &own.replacen("data:", "data:AAAA", 1));
         assert_eq!(String::from_utf8(open(damaged.as_bytes(), Format::Yaml).unwrap()).unwrap(), expected);
         let gone: Vec<&str> = text.lines().filter(|line| !line.contains(own.as_str())).collect();
-        assert_eq!(String::from_utf8(open(gone.join("\n").as_bytes(), Format::Yaml).unwrap()).unwrap().trim_end(), expected.trim_end());
+        assert_eq!(
+            String::from_utf8(open(gone.join("\n").as_bytes(), Format::Yaml).unwrap()).unwrap().trim_end(),
+            expected.trim_end()
+        );
     }
 }
 
@@ -287,7 +298,12 @@ fn what_sops_rewrote_opens_without_its_layout() {
         let sops = folder.peer("sops", words).expect("asked for above");
         sops.env("SOPS_AGE_KEY_FILE", identity()).ok();
         let back = open(&folder.read("file.yaml"), Format::Yaml).unwrap();
-        let found: Vec<String> = values(&back, Format::Yaml).unwrap().values.into_iter().map(|(_, _, v)| String::from_utf8(v).unwrap()).collect();
+        let found: Vec<String> = values(&back, Format::Yaml)
+            .unwrap()
+            .values
+            .into_iter()
+            .map(|(_, _, v)| String::from_utf8(v).unwrap())
+            .collect();
         assert_eq!(found, ["16", expected, "y"]);
     }
     assert!(Path::new(&folder.path("file.yaml")).is_file());

@@ -259,6 +259,18 @@ impl<'s> Builder<'s> {
     /// Where the first `-` of a block list stands, between the cursor and its first item.
     fn dash(&self, before: usize) -> usize {
         let bytes = self.source.as_bytes();
+        let is_dash = |at: usize| bytes[at] == b'-' && bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace);
+        self.mark(before, is_dash).unwrap_or(before)
+    }
+
+    /// Where the `|` or `>` of a block scalar stands, behind the cursor.
+    fn header(&self, before: usize) -> Option<usize> {
+        self.mark(before, |at| matches!(self.source.as_bytes()[at], b'|' | b'>'))
+    }
+
+    /// The first place from the cursor on that `is_mark`, outside comments, anchors and tags.
+    fn mark(&self, before: usize, is_mark: impl Fn(usize) -> bool) -> Option<usize> {
+        let bytes = self.source.as_bytes();
         let mut at = self.cursor;
         while at < before {
             match bytes[at] {
@@ -268,11 +280,11 @@ impl<'s> Builder<'s> {
                 b'&' | b'!' => {
                     at += bytes[at..before].iter().position(u8::is_ascii_whitespace).unwrap_or(before - at);
                 }
-                b'-' if bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace) => return at,
+                _ if is_mark(at) => return Some(at),
                 _ => at += 1,
             }
         }
-        before
+        None
     }
 
     /// Puts a finished node where it belongs.
@@ -355,22 +367,11 @@ impl<'s> Builder<'s> {
         let bytes = self.source.as_bytes();
         let line_start = |at: usize| memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |i| i + 1);
         let no_content = value.bytes().all(|b| b == b'\n');
-        // The header stands on the last line that is not blank before the content.
-        let mut header_line = line_start(range.start);
-        if !no_content || !bytes[header_line..range.start.max(header_line)].iter().any(|b| matches!(b, b'|' | b'>')) {
-            while header_line > 0 {
-                let end = header_line - 1;
-                header_line = line_start(end);
-                if bytes[header_line..end].iter().any(|b| !b.is_ascii_whitespace()) {
-                    break;
-                }
-            }
-        }
-        let from = header_line.max(self.cursor.min(range.start));
-        let line_end = from + memchr::memchr(b'\n', &bytes[from..]).unwrap_or(bytes.len() - from);
-        let start = (from..line_end).find(|&at| is_header(&bytes[at..line_end])).unwrap_or(range.start);
+        let start = self.header(range.end).unwrap_or(range.start);
+        let line_end = start + memchr::memchr(b'\n', &bytes[start..]).unwrap_or(bytes.len() - start);
         // What follows the last line of content belongs to the value only where the header says so (`+`).
-        let header_end = start + 1 + bytes[start + 1..line_end].iter().take_while(|b| !b.is_ascii_whitespace()).count();
+        let indicators = bytes[start..line_end].iter().take_while(|b| !b.is_ascii_whitespace());
+        let header_end = start + indicators.count();
         let keeps = bytes[start..header_end].contains(&b'+');
         let mut end = range.end.max(line_end);
         let tail = line_start(end);
@@ -392,8 +393,11 @@ impl<'s> Builder<'s> {
             end = line;
         }
         end = end.max(header_end);
-        let indent =
-            if no_content { self.block_indent(header_line, start) } else { range.start - line_start(range.start) };
+        let indent = if no_content {
+            self.block_indent(line_start(start), start)
+        } else {
+            range.start - line_start(range.start)
+        };
         let indent = u16::try_from(indent).unwrap_or(u16::MAX);
         (start..end, if literal { Style::Literal { indent } } else { Style::Folded { indent } })
     }
@@ -426,15 +430,6 @@ impl<'s> Builder<'s> {
             Text::owned(value.into_owned().into_bytes())
         }
     }
-}
-
-/// Whether a line's rest is a block scalar's header: `|` or `>`, indicators, perhaps a comment.
-fn is_header(rest: &[u8]) -> bool {
-    let Some((b'|' | b'>', rest)) = rest.split_first() else { return false };
-    let indicators = rest.iter().take_while(|b| matches!(b, b'0'..=b'9' | b'+' | b'-')).count();
-    let rest = &rest[indicators..];
-    let blanks = rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r')).count();
-    indicators <= 2 && (blanks == rest.len() || (blanks > 0 && rest[blanks] == b'#'))
 }
 
 fn full_tag(tag: &Tag) -> String {
