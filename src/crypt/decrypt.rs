@@ -414,6 +414,9 @@ fn same_branch<'t>(
             }
             continue;
         }
+        if in_alias && matches!(item.node, Node::Comment(_)) {
+            continue;
+        }
         let Some((_, other)) = others.next() else { return false };
         let keys = match (&item.key, &other.key) {
             (Some(x), Some(y)) => encrypted.text(&x.text) == plain.text(&y.text),

@@ -19,14 +19,14 @@
 //! - The last comments of a document can move once an entry follows, so a document is taken as if its attachment
 //!   stood at `attach_at`: that is how sops will read it.
 //!
-//! Comments that sops loses have no place and stay in the file as they are: behind `[` or `{`, most in an empty flow
-//! collection or at its start in column 0, behind a directive, behind the `...` that ends the file, and all but one
-//! where go-yaml wants to put several behind the same entry. Sops doubles comments only where an alias stands for a
+//! Some comments sops loses: those behind `[` or `{`, most in an empty flow collection or at its start in column 0, behind
+//! a directive, behind the `...` that ends the file, and all but one where go-yaml wants to put several behind the same
+//! entry. They are entered as [`lost`](Comment::lost) into the innermost map or list around them, so that they are
+//! encrypted as what they stand beside; so is all that has no place as go-yaml would refuse the file. Sops doubles comments only where an alias stands for a
 //! copy of a map or list; such copies are left as they are.
 //!
-//! Not followed: go-yaml ends lines at U+0085, U+2028 and U+2029 too (a comment ends there, and what is behind it
-//! is content to go-yaml but nothing to us), and an attachment between the braces of a `{…}` that is a whole
-//! document is not taken into account.
+//! What go-yaml reads otherwise than we do is refused before ([`otherwise`](super::otherwise)). Not followed: an attachment
+//! between the braces of a `{…}` that is a whole document is not taken into account.
 
 use std::collections::VecDeque;
 
@@ -37,15 +37,77 @@ use super::super::Root;
 use super::super::attachment::NAME;
 use super::super::node::{Branch, Comment, Item, Node, Span, Text};
 
-/// Enters the comments of `source` into `roots`, the tree that was read from it.
+/// Enters `comments`, all those of `source` in order, into `roots`, the tree that was read from it.
 ///
-/// Each `#` line becomes one entry. Comments inside an attachment are left out, those around it stay; where a document
-/// has none, comments are placed as if one stood at `attach_at`. Linear in the length of `source`.
-pub(super) fn place(source: &str, roots: &mut [Root]) {
-    if memchr::memchr(b'#', source.as_bytes()).is_some() {
+/// Each comment becomes one entry. Those inside an attachment are left out, those around it stay; where a document has
+/// none, comments are placed as if one stood at `attach_at`. Linear in the length of `source`.
+pub(super) fn place(source: &str, comments: &[Span], roots: &mut [Root]) {
+    if !comments.is_empty() {
         let (attached, insertions) = attach_all(source, roots);
-        // Where go-yaml would refuse the file there is no place to agree on: what has none yet stays out.
+        // Where go-yaml would refuse the file there is no place to agree on: what has none yet is lost.
         let _ = Placer::new(&attached, insertions).stream(roots);
+        enter_lost(comments, roots);
+    }
+}
+
+/// Enters the comments that were not placed where they stand: into the innermost map or list around them.
+fn enter_lost(comments: &[Span], roots: &mut [Root]) {
+    let mut placed = vec![false; comments.len()];
+    roots.iter_mut().for_each(|root| note_placed(&mut root.branch, comments, &mut placed));
+    let cuts: Vec<Span> = roots.iter().filter_map(|root| root.attachment.as_ref()).flat_map(|a| a.cuts.clone()).collect();
+    let is_in_attachment = |comment: &Span| {
+        let next = cuts.partition_point(|cut| cut.end <= comment.start);
+        cuts.get(next).is_some_and(|cut| cut.start <= comment.start)
+    };
+    let lost = comments.iter().zip(placed).filter(|(_, placed)| !placed).map(|(comment, _)| *comment);
+    let mut lost = lost.filter(|comment| !is_in_attachment(comment)).peekable();
+    let last = roots.len().saturating_sub(1);
+    for (index, root) in roots.iter_mut().enumerate() {
+        let end = if index == last { u32::MAX } else { root.attach_at };
+        enter_lost_below(&mut root.branch, end, &mut lost);
+    }
+}
+
+/// Notes which comments are in the tree; takes out what is none of them.
+fn note_placed(branch: &mut Branch, comments: &[Span], placed: &mut [bool]) {
+    branch.items.retain_mut(|item| match &mut item.node {
+        Node::Comment(comment) => {
+            let found = comments.binary_search_by_key(&comment.span.start, |comment| comment.start + 1);
+            found.is_ok_and(|at| comments[at].end == comment.span.end && !std::mem::replace(&mut placed[at], true))
+        }
+        Node::Map(inner) | Node::List(inner) => {
+            note_placed(inner, comments, placed);
+            true
+        }
+        Node::Leaf(_) | Node::Alias { .. } => true,
+    });
+}
+
+/// Enters those of `lost` that stand before `end`.
+fn enter_lost_below(branch: &mut Branch, end: u32, lost: &mut std::iter::Peekable<impl Iterator<Item = Span>>) {
+    if lost.peek().is_none_or(|next| next.start >= end) {
+        return;
+    }
+    let items = std::mem::take(&mut branch.items);
+    for mut item in items {
+        // What stands inside a value, behind a tag or the header of a block, is before it.
+        let before = match &item.node {
+            Node::Leaf(leaf) => leaf.span.end,
+            Node::Comment(_) => 0,
+            other => other.span().start,
+        };
+        enter_lost_until(&mut branch.items, before.min(end), lost);
+        if let Node::Map(inner) | Node::List(inner) = &mut item.node {
+            enter_lost_below(inner, inner.span.end.min(end), lost);
+        }
+        branch.items.push(item);
+    }
+    enter_lost_until(&mut branch.items, end, lost);
+}
+
+fn enter_lost_until(items: &mut Vec<Item>, end: u32, lost: &mut std::iter::Peekable<impl Iterator<Item = Span>>) {
+    while let Some(comment) = lost.next_if(|next| next.start < end) {
+        items.push(entry(comment, false, true));
     }
 }
 
@@ -467,10 +529,13 @@ fn wrap(branch: &mut Branch, head: Lines, line: Lines, foot: Lines) {
 }
 
 fn enter(items: &mut Vec<Item>, lines: Lines, inline: bool) {
-    items.extend(lines.into_iter().filter(|line| !line.is_empty()).map(|line| {
-        let span = Span { start: line.start + 1, end: line.end };
-        Item { key: None, node: Node::Comment(Comment { text: Text::Source(span), span, inline }) }
-    }));
+    items.extend(lines.into_iter().filter(|line| !line.is_empty()).map(|line| entry(line, inline, false)));
+}
+
+/// The entry for a comment that stands at `line`, from its `#` on.
+fn entry(line: Span, inline: bool, lost: bool) -> Item {
+    let span = Span { start: line.start + 1, end: line.end };
+    Item { key: None, node: Node::Comment(Comment { text: Text::Source(span), span, inline, lost }) }
 }
 
 /// What a token is.
@@ -1128,7 +1193,8 @@ mod tests {
             out.push(match &item.node {
                 Node::Comment(comment) => {
                     assert_eq!(comment.text.bytes(source.as_bytes()), &source.as_bytes()[comment.span.range()]);
-                    format!("{}{}", if comment.inline { '!' } else { '#' }, &source[comment.span.range()])
+                    let mark = if comment.inline { '!' } else { '#' };
+                    format!("{}{mark}{}", if comment.lost { "~" } else { "" }, &source[comment.span.range()])
                 }
                 Node::Map(branch) => format!("{key}{{{}}}", nested(&branch.items)),
                 Node::List(branch) => format!("{key}[{}]", nested(&branch.items)),
@@ -1139,7 +1205,7 @@ mod tests {
 
     fn placed(source: &str) -> String {
         let Some(mut roots) = parse(source) else { return "ERR".into() };
-        place(source, &mut roots);
+        place(source, &comments(source), &mut roots);
         let shown = roots.iter().map(|root| {
             let mut out = Vec::new();
             show(source, &root.branch.items, &mut out);
@@ -1148,7 +1214,13 @@ mod tests {
         shown.collect::<Vec<_>>().join(" --- ")
     }
 
-    /// Sources, and what sops 3.13.3 makes of them once they have an attachment: `#` is a comment, `!` an inline one.
+    fn comments(source: &str) -> Vec<Span> {
+        let tokens = Scanner::new(StrInput::new(source)).map_while(Result::ok);
+        tokens.filter(|token| matches!(token.token_type(), TokenType::Comment(_))).map(|token| span(token.span())).collect()
+    }
+
+    /// Sources, and what sops 3.13.3 makes of them once they have an attachment: `#` is a comment, `!` an inline one, `~`
+    /// precedes one that it loses.
     fn check(cases: &[(&str, &str)]) {
         for (source, expected) in cases {
             assert_eq!(placed(source), *expected, "{source:?}");
@@ -1300,8 +1372,10 @@ mod tests {
     #[test]
     fn nothing_breaks_where_tree_and_source_do_not_fit() {
         for source in ["#", "[#", "a: [#x", "- #x\n-", "? #x", "a: |#x", "\"#", "}#x", "a: b: #x", "--- #x\n%#"] {
-            place(source, &mut [Root { branch: Branch::default(), attachment: None, attach_at: 0 }]);
-            place(source, &mut []);
+            let mut roots = [Root { branch: Branch::default(), attachment: None, attach_at: 0 }];
+            place(source, &comments(source), &mut roots);
+            assert_eq!(roots[0].branch.items.len(), comments(source).len(), "{source}");
+            place(source, &comments(source), &mut []);
         }
     }
 
