@@ -134,8 +134,10 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
     }
 
     let written = |envelope: &Envelope| {
-        let mut all = plain.attach(&serde_json::Value::Object(envelope.to_map()), &style);
+        let mut all = Edits::new();
+        // At the end of the file the envelope comes behind what is added there.
         all.extend(&edits);
+        all.extend(&plain.attach(&serde_json::Value::Object(envelope.to_map()), &style));
         all.apply(plain.source())
     };
     let bytes = written(&envelope);
@@ -416,7 +418,7 @@ impl<'a> Making<'a> {
         for root in self.plain.roots() {
             aliases_below(&root.branch, &mut found);
         }
-        for (span, target) in found {
+        for (span, target, comment) in found {
             let (chosen, texts) = self.aliases.remove(&span.start).unwrap_or_default();
             let anchored = target.span();
             let next = self.touched.partition_point(|touched| touched.end <= anchored.start);
@@ -425,6 +427,9 @@ impl<'a> Making<'a> {
                 let mut text = Zeroizing::new(String::new());
                 write_flow(self.plain, target, &mut texts.into_iter(), &mut text);
                 self.edits.replace(span, text.as_bytes());
+                if let Some(comment) = comment {
+                    self.edits.replace(Span { start: comment.start - 1, end: comment.end }, b"");
+                }
                 let at = self.touched.partition_point(|touched| touched.start < span.start);
                 self.touched.insert(at, span);
                 expanded = true;
@@ -438,14 +443,28 @@ fn in_flow(style: Style) -> bool {
     matches!(style, Style::PlainFlow | Style::SingleFlow | Style::DoubleFlow)
 }
 
+/// An alias: its span, what it stands for, and the comment that cannot stay if it is written out.
+///
+/// Behind a map or list in flow style a comment belongs into it, behind an alias it does not: it would lose its place.
+type Alias<'d> = (Span, &'d Node, Option<Span>);
+
 /// All aliases that stand in the document itself, in order.
-fn aliases_below<'d>(branch: &'d Branch, found: &mut Vec<(Span, &'d Node)>) {
+fn aliases_below<'d>(branch: &'d Branch, found: &mut Vec<Alias<'d>>) {
+    let mut inline = None;
     for item in &branch.items {
         match &item.node {
-            Node::Alias { span, .. } => found.push((*span, item.node.resolved())),
+            Node::Alias { span, .. } => {
+                let target = item.node.resolved();
+                let is_branch = matches!(target, Node::Map(_) | Node::List(_));
+                found.push((*span, target, inline.filter(|_| is_branch)));
+            }
             Node::Map(inner) | Node::List(inner) => aliases_below(inner, found),
             Node::Leaf(_) | Node::Comment(_) => {}
         }
+        inline = match &item.node {
+            Node::Comment(comment) if comment.inline => Some(comment.span),
+            _ => None,
+        };
     }
 }
 

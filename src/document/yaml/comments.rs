@@ -54,7 +54,8 @@ pub(super) fn place(source: &str, comments: &[Span], roots: &mut [Root]) {
 fn enter_lost(comments: &[Span], roots: &mut [Root]) {
     let mut placed = vec![false; comments.len()];
     roots.iter_mut().for_each(|root| note_placed(&mut root.branch, comments, &mut placed));
-    let cuts: Vec<Span> = roots.iter().filter_map(|root| root.attachment.as_ref()).flat_map(|a| a.cuts.clone()).collect();
+    let cuts: Vec<Span> =
+        roots.iter().filter_map(|root| root.attachment.as_ref()).flat_map(|a| a.cuts.clone()).collect();
     let is_in_attachment = |comment: &Span| {
         let next = cuts.partition_point(|cut| cut.end <= comment.start);
         cuts.get(next).is_some_and(|cut| cut.start <= comment.start)
@@ -1110,76 +1111,11 @@ fn lexemes(source: &str) -> impl Iterator<Item = Lexeme> + '_ {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use granit_parser::{Event, Parser, StructureStyle};
-
-    use super::super::super::attachment::{Attachment, AttachmentStyle};
-    use super::super::super::node::{Key, Leaf, Scalar, Style};
+    use super::super::tree::build;
     use super::*;
 
-    type Events<'s> = Box<dyn Iterator<Item = (Event<'s>, granit_parser::Span)> + 's>;
-
-    fn span(span: granit_parser::Span) -> Span {
-        Span::new(span.start.byte_offset().unwrap(), span.end.byte_offset().unwrap())
-    }
-
-    /// A tree with what placing needs.
-    fn node<'s>(events: &mut Events<'s>, (event, at): (Event<'s>, granit_parser::Span)) -> Node {
-        let flow = matches!(
-            event,
-            Event::SequenceStart(StructureStyle::Flow, ..) | Event::MappingStart(StructureStyle::Flow, ..)
-        );
-        let mut branch = Branch { span: span(at), flow, ..Branch::default() };
-        match event {
-            Event::SequenceStart(..) => loop {
-                match events.next().unwrap() {
-                    (Event::SequenceEnd, _) => return Node::List(branch),
-                    item => branch.items.push(Item { key: None, node: node(events, item) }),
-                }
-            },
-            Event::MappingStart(..) => loop {
-                let (key, at) = events.next().unwrap();
-                match key {
-                    Event::MappingEnd => return Node::Map(branch),
-                    Event::Scalar(text, ..) => {
-                        let text = Text::owned(text.as_bytes());
-                        let value = events.next().unwrap();
-                        let key = Some(Key { text, span: span(at), is_string: true });
-                        branch.items.push(Item { key, node: node(events, value) });
-                    }
-                    other => panic!("no key: {other:?}"),
-                }
-            },
-            _ => Node::Leaf(Leaf { scalar: Scalar::Null, span: span(at), style: Style::None }),
-        }
-    }
-
     fn parse(source: &str) -> Option<Vec<Root>> {
-        let events: Result<Vec<_>, _> = std::iter::from_fn({
-            let mut parser = Parser::new_from_str(source);
-            move || parser.next_event()
-        })
-        .collect();
-        let mut events: Events<'_> =
-            Box::new(events.ok()?.into_iter().filter(|(event, _)| !matches!(event, Event::Comment(..))));
-        let mut roots = Vec::new();
-        while let Some((event, _)) = events.next() {
-            if let Event::DocumentStart(..) = event {
-                let first = events.next().unwrap();
-                let mut branch = match node(&mut events, first) {
-                    Node::Map(branch) => branch,
-                    Node::Leaf(_) => Branch::default(),
-                    _ => return None,
-                };
-                let is_attachment = |item: &Item| item.key.as_ref().unwrap().text.bytes(b"") == NAME.as_bytes();
-                let attachment = branch.items.iter().position(is_attachment).map(|index| {
-                    branch.items.remove(index);
-                    Attachment { value: None, cuts: Vec::new(), style: AttachmentStyle::default() }
-                });
-                let (_, end) = events.next().unwrap();
-                roots.push(Root { branch, attachment, attach_at: span(end).start });
-            }
-        }
-        Some(roots)
+        build(source).ok()
     }
 
     fn show(source: &str, items: &[Item], out: &mut Vec<String>) {
@@ -1204,8 +1140,7 @@ mod tests {
     }
 
     fn placed(source: &str) -> String {
-        let Some(mut roots) = parse(source) else { return "ERR".into() };
-        place(source, &comments(source), &mut roots);
+        let Some(roots) = parse(source) else { return "ERR".into() };
         let shown = roots.iter().map(|root| {
             let mut out = Vec::new();
             show(source, &root.branch.items, &mut out);
@@ -1215,8 +1150,9 @@ mod tests {
     }
 
     fn comments(source: &str) -> Vec<Span> {
-        let tokens = Scanner::new(StrInput::new(source)).map_while(Result::ok);
-        tokens.filter(|token| matches!(token.token_type(), TokenType::Comment(_))).map(|token| span(token.span())).collect()
+        let tokens = Scanner::new(StrInput::new(source)).map_while(Result::ok).map(|token| token.into_parts());
+        let comments = tokens.filter(|(_, token)| matches!(token, TokenType::Comment(_)));
+        comments.map(|(at, _)| Span::new(at.start.byte_offset().unwrap(), at.end.byte_offset().unwrap())).collect()
     }
 
     /// Sources, and what sops 3.13.3 makes of them once they have an attachment: `#` is a comment, `!` an inline one, `~`
@@ -1326,10 +1262,10 @@ mod tests {
     #[test]
     fn comments_around_the_attachment_stay_those_inside_go() {
         check(&[
-            ("a: 1\n#x\nsops: #y\n  #z\n  mac: m #v\n  #w\n", "{a:. #x #y}"),
+            ("a: 1\n#x\nsops: #y\n  #z\n  mac: m #v\n  #w\n", "{a:. #x #y ~#w}"),
             ("sops:\n  mac: m\n#x\na: 1 #y\n", "{#x !y a:.}"),
             ("a: 1 #x\nsops:\n  mac: m\n#y\n", "{!x a:. #y}"),
-            ("#x\nsops:\n  age:\n  - enc: |\n      #t\n    #v\n\n#y\na: 1\n", "{#x #y a:.}"),
+            ("#x\nsops:\n  age:\n  - enc: |\n      #t\n    #v\n\n#y\na: 1\n", "{#x #y ~#v a:.}"),
         ]);
     }
 
@@ -1350,16 +1286,124 @@ mod tests {
     }
 
     #[test]
-    fn what_sops_loses_has_no_place() {
+    fn what_sops_loses_goes_into_what_is_around_it() {
         check(&[
-            ("a: [ #x\n  1]\n", "{a:[.]}"),
-            ("a: [\n  #x\n]\n", "{a:[]}"),
-            ("a:\n  - 1\n  #x\n  -\n", "{a:[. .] #x}"),
-            ("%YAML 1.1 #x\n---\na: 1\n", "{a:.}"),
-            ("a: 1\n... #x\n", "{a:.}"),
+            ("a: [ #x\n  1]\n", "{a:[~#x .]}"),
+            ("a: [\n  #x\n]\n", "{a:[~#x]}"),
+            ("a: {b: [1, { #x\n  c: 1}]} #y\n", "{a:{#y b:[. {~#x c:.}]}}"),
+            ("a: { #x\n  b: [ #y\n    1, 2]}\n", "{a:{~#x b:[~#y . .]}}"),
+            ("%YAML 1.1 #x\n---\na: 1\n", "{~#x a:.}"),
+            ("a: 1\n... #x\n", "{a:. ~#x}"),
+            ("a: 1\n... #x\n---\nb: 1\n... #y\n#z\n", "{a:.} --- {#x b:. ~#y ~#z}"),
             ("a: 1\n#x\n...\n#y\n", "{a:. #x #y}"),
             ("a:\n  - 1\n  #x\n  -\n  - 2\n", "{a:[. . #x .]}"),
+            ("a: [ #ä\n  é, #ö\n  ü]\n", "{a:[!ö ~#ä . .]}"),
         ]);
+        // Here sops sees the comment once an attachment follows.
+        assert_eq!(placed("a:\n  - 1\n  #x\n  -\n"), "{a:[. .] #x}");
+    }
+
+    /// The spans of all comments of a tree, from their `#` on.
+    fn found(branch: &Branch, out: &mut Vec<Span>) {
+        for item in &branch.items {
+            match &item.node {
+                Node::Comment(comment) => out.push(Span { start: comment.span.start - 1, end: comment.span.end }),
+                Node::Map(inner) | Node::List(inner) => found(inner, out),
+                Node::Leaf(_) | Node::Alias { .. } => {}
+            }
+        }
+    }
+
+    /// Whether each comment is in the tree exactly once; of no effect where the source is not accepted.
+    fn holds_every_comment(source: &str) -> bool {
+        let Some(roots) = parse(source) else { return false };
+        let cuts: Vec<_> =
+            roots.iter().filter_map(|root| root.attachment.as_ref()).flat_map(|a| a.cuts.clone()).collect();
+        let outside = |span: &Span| !cuts.iter().any(|cut| cut.start <= span.start && span.end <= cut.end);
+        let mut all = Vec::new();
+        roots.iter().for_each(|root| found(&root.branch, &mut all));
+        all.sort_unstable();
+        all.retain(outside);
+        let expected: Vec<_> = comments(source).into_iter().filter(outside).collect();
+        assert_eq!(all, expected, "{source:?}");
+        !expected.is_empty()
+    }
+
+    #[test]
+    fn every_comment_of_the_corpus_is_in_the_tree_once() {
+        let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents"))];
+        let mut with_comments = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "yaml")
+                    && let Ok(source) = std::fs::read_to_string(&path)
+                {
+                    with_comments += usize::from(holds_every_comment(&source));
+                }
+            }
+        }
+        assert!(with_comments >= 40, "only {with_comments}");
+    }
+
+    /// Pieces that make up many valid and many odd documents.
+    const PIECES: [&str; 40] = [
+        "\n",
+        "\n",
+        "\n",
+        "\n  ",
+        "\n  ",
+        "\n    ",
+        "\r\n",
+        " #c\n",
+        " #c\n",
+        " #d\n  ",
+        "#e\n",
+        "\n#f",
+        "\n  #g",
+        "a: ",
+        "b: ",
+        "c:",
+        "k: v",
+        "k: v\n",
+        "- ",
+        "- ",
+        "\n- ",
+        "\n  - ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        ", ",
+        "1",
+        "'q #no'",
+        "\"r\n  #no\"",
+        "? ",
+        ": ",
+        "&x ",
+        "*x",
+        "!!str ",
+        "|\n",
+        ">-\n",
+        "\n---\n",
+        "\n...",
+    ];
+
+    proptest::proptest! {
+        #[test]
+        fn every_comment_is_in_the_tree_once(picks in proptest::collection::vec(0..PIECES.len(), 1..24)) {
+            let mut source: String = picks.into_iter().map(|pick| PIECES[pick]).collect();
+            // Most do not start with a map, and would not be accepted.
+            holds_every_comment(&source);
+            source.insert_str(0, "a: ");
+            holds_every_comment(&source);
+            for closing in ["]", "}", "\nz: 1\nsops: #s\n  mac: m #t\n#u\n"] {
+                holds_every_comment(&format!("{source}{closing}"));
+            }
+        }
     }
 
     #[test]

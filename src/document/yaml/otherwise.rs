@@ -15,6 +15,9 @@ pub(super) fn name(name: &str) -> Option<&'static str> {
 
 /// What is wrong with the plain scalar `source[range]` inside a flow collection, key or value.
 pub(super) fn flow_scalar(source: &str, range: &std::ops::Range<usize>) -> Option<&'static str> {
+    if range.is_empty() {
+        return None;
+    }
     let (text, behind) = (&source[range.clone()], &source.as_bytes()[range.end..]);
     if text.contains('?') || text.starts_with(':') {
         return Some("put a text with `?`, or `:` at its start, in quotes between brackets");
@@ -23,13 +26,11 @@ pub(super) fn flow_scalar(source: &str, range: &std::ops::Range<usize>) -> Optio
     matches!(behind, [b':', b',' | b']' | b'}', ..]).then_some("put a blank behind the `:`")
 }
 
-/// The first of U+0085, U+2028 and U+2029 that ends a line for go-yaml and not for us, and is not inside a plain or
+/// The first of U+0085, U+2028 and U+2029, which end a line for go-yaml and not for us, that is not inside a plain or
 /// quoted value.
 pub(super) fn line_break(source: &str, roots: &[Root]) -> Option<usize> {
     let bytes = source.as_bytes();
-    let is_break = |at: &usize| {
-        matches!(bytes[*at..], [0xc2, 0x85, ..] | [0xe2, 0x80, 0xa8 | 0xa9, ..])
-    };
+    let is_break = |at: &usize| matches!(bytes[*at..], [0xc2, 0x85, ..] | [0xe2, 0x80, 0xa8 | 0xa9, ..]);
     let mut breaks = memchr::memchr2_iter(0xc2, 0xe2, bytes).filter(is_break).peekable();
     breaks.peek()?;
     let mut values = Vec::new();
@@ -41,14 +42,17 @@ pub(super) fn line_break(source: &str, roots: &[Root]) -> Option<usize> {
 }
 
 /// What is said of such a line break.
-pub(super) const LINE_BREAK: &str = "U+0085, U+2028 and U+2029 end a line; write them as \"\\N\", \"\\L\" and \"\\P\" or take them out";
+pub(super) const LINE_BREAK: &str =
+    "U+0085, U+2028 and U+2029 end a line; write them as \"\\N\", \"\\L\" and \"\\P\" or take them out";
 
 /// The plain and quoted values, in order.
 fn values_below(branch: &Branch, found: &mut Vec<Span>) {
     for item in &branch.items {
         match &item.node {
             Node::Leaf(leaf) if !matches!(leaf.style, Style::Literal { .. } | Style::Folded { .. }) => {
-                found.push(leaf.span);
+                // At the start of a plain one it is space before the value.
+                let start = leaf.span.start + u32::from(matches!(leaf.style, Style::Plain | Style::PlainFlow));
+                found.push(Span { start, end: leaf.span.end.max(start) });
             }
             Node::Map(inner) | Node::List(inner) => values_below(inner, found),
             _ => {}

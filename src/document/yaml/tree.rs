@@ -390,10 +390,13 @@ impl<'s> Builder<'s> {
             }
         }
         let from = header_line.max(self.cursor.min(range.start));
-        let line_end = from + memchr::memchr(b'\n', &bytes[from..]).unwrap_or(bytes.len() - from);
-        let start = (from..line_end).find(|&at| is_header(&bytes[at..line_end])).unwrap_or(range.start);
+        let end_of_line = |at: usize| at + memchr::memchr(b'\n', &bytes[at..]).unwrap_or(bytes.len() - at);
+        let header_line_end = end_of_line(from);
+        let header = (from..header_line_end).find(|&at| is_header(&bytes[at..header_line_end]));
+        let start = header.unwrap_or(range.start);
+        let line_end = end_of_line(start);
         // What follows the last line of content belongs to the value only where the header says so (`+`).
-        let header_end = start + 1 + bytes[start + 1..line_end].iter().take_while(|b| !b.is_ascii_whitespace()).count();
+        let header_end = start + bytes[start..line_end].iter().take_while(|b| !b.is_ascii_whitespace()).count();
         let keeps = bytes[start..header_end].contains(&b'+');
         let mut end = range.end.max(line_end);
         let tail = line_start(end);
