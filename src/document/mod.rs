@@ -256,6 +256,9 @@ pub enum ParseProblem {
     /// An alias stands where a key should.
     #[error("an alias is used as a key, which is not supported")]
     AliasKey,
+    /// sops reads it in another way, so what is encrypted would not open there; the text says what to do.
+    #[error("sops reads this otherwise: {0}")]
+    ReadOtherwise(&'static str),
     /// The text is not UTF-8.
     #[error("not valid UTF-8")]
     NotUtf8,

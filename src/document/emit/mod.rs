@@ -205,7 +205,7 @@ mod tests {
     }
 
     fn comment(text: &str, inline: bool) -> Item {
-        i(Node::Comment(Comment { text: Text::owned(text.as_bytes()), span: Span::default(), inline }))
+        i(Node::Comment(Comment { text: Text::owned(text.as_bytes()), span: Span::default(), inline, lost: false }))
     }
 
     fn c(text: &str) -> Item {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag, options};
 
-use super::{Resolved, comments, envelope, resolve};
+use super::{Resolved, comments, envelope, otherwise, resolve};
 use crate::document::node::{Branch, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
 use crate::document::{Format, ParseError, ParseProblem, Root};
 
@@ -25,8 +25,9 @@ pub(super) fn build(source: &str) -> Result<Vec<Root>, ParseError> {
     }
     let mut builder = Builder::new(source);
     let options = options! {
-        emit_anchor_events: false,
-        emit_comments: false,
+        emit_anchor_events: true,
+        emit_comments: true,
+        max_buffered_comment_events: usize::MAX,
         block_scalar_eof_without_line_feed: true,
         bom_inside_document_as_content: true,
         block_nesting_limit: MAX_DEPTH,
@@ -39,7 +40,7 @@ pub(super) fn build(source: &str) -> Result<Vec<Root>, ParseError> {
         })?;
         builder.take(event, &span)?;
     }
-    let Builder { mut roots, anchors, anchored_keys, aliases, .. } = builder;
+    let Builder { mut roots, anchors, anchored_keys, aliases, comments, .. } = builder;
     if roots.is_empty() {
         return Err(ParseError::new(Format::Yaml, ParseProblem::Syntax("there are only comments".into())));
     }
@@ -48,10 +49,14 @@ pub(super) fn build(source: &str) -> Result<Vec<Root>, ParseError> {
         let problem = ParseProblem::DuplicateKey(name);
         return Err(ParseError::at(Format::Yaml, problem, source.as_bytes(), key.span.start as usize));
     }
+    if let Some(at) = otherwise::line_break(source, &roots) {
+        let problem = ParseProblem::ReadOtherwise(otherwise::LINE_BREAK);
+        return Err(ParseError::at(Format::Yaml, problem, source.as_bytes(), at));
+    }
     for root in &mut roots {
         envelope::detach(source, root);
     }
-    comments::place(source, &mut roots);
+    comments::place(source, &comments, &mut roots);
     if !aliases.is_empty() {
         let targets = anchored_keys.into_iter().map(|(id, leaf)| (id, (Arc::new(Node::Leaf(leaf)), 1, 0))).collect();
         let mut resolver = Resolver { anchors, aliases, targets, total: 0 };
@@ -127,6 +132,8 @@ struct Builder<'s> {
     anchored_keys: HashMap<usize, Leaf>,
     /// Start of an alias to the anchor it names.
     aliases: HashMap<u32, usize>,
+    /// All comments, from their `#` to the end of the line.
+    comments: Vec<Span>,
     /// The current document's end is not known yet.
     open_end: bool,
 }
@@ -141,12 +148,18 @@ impl<'s> Builder<'s> {
             anchors: HashMap::new(),
             anchored_keys: HashMap::new(),
             aliases: HashMap::new(),
+            comments: Vec::new(),
             open_end: false,
         }
     }
 
     fn fail(&self, problem: ParseProblem, at: usize) -> ParseError {
         ParseError::at(Format::Yaml, problem, self.source.as_bytes(), at)
+    }
+
+    /// Errs where sops would read something else.
+    fn accept(&self, objection: Option<&'static str>, at: usize) -> Result<(), ParseError> {
+        objection.map_or(Ok(()), |what| Err(self.fail(ParseProblem::ReadOtherwise(what), at)))
     }
 
     fn take(&mut self, event: Event<'_>, span: &granit_parser::Span) -> Result<(), ParseError> {
@@ -168,7 +181,12 @@ impl<'s> Builder<'s> {
                 }
             }
             Event::StreamEnd if self.open_end => self.end_document(self.source.len()),
+            Event::Comment(..) => self.comments.push(Span::new(range.start, range.end)),
+            Event::Anchor(_, name) => self.accept(otherwise::name(&name), range.start)?,
             Event::Scalar(value, style, anchor, tag) => {
+                if style == ScalarStyle::Plain && self.frames.last().is_some_and(|frame| frame.branch.flow) {
+                    self.accept(otherwise::flow_scalar(self.source, &range), range.start)?;
+                }
                 let in_key = self.frames.last().is_some_and(|f| f.is_map && f.key.is_none());
                 if in_key {
                     let key = self.key(value, style, tag.as_deref(), range);
@@ -191,6 +209,8 @@ impl<'s> Builder<'s> {
                 if self.frames.last().is_some_and(|f| f.is_map && f.key.is_none()) {
                     return Err(self.fail(ParseProblem::AliasKey, range.start));
                 }
+                let name = self.source[range.clone()].trim_start_matches('*');
+                self.accept(otherwise::name(name), range.start)?;
                 let span = Span::new(range.start, range.end);
                 self.cursor = range.end;
                 self.aliases.insert(span.start, id);
