@@ -9,7 +9,10 @@ mod encrypt;
 mod failure;
 mod init;
 mod many;
+mod readers;
+mod rotate;
 mod session;
+mod update_keys;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,6 +66,9 @@ enum Command {
     Init(init::InitArgs),
     Encrypt(encrypt::EncryptArgs),
     Decrypt(decrypt::DecryptArgs),
+    Rotate(rotate::RotateArgs),
+    #[command(name = "updatekeys")]
+    UpdateKeys(update_keys::UpdateKeysArgs),
 }
 
 /// Runs the command that was typed and gives the exit code.
@@ -83,6 +89,8 @@ pub fn run() -> ExitCode {
         Command::Init(args) => init::run(args, &session),
         Command::Encrypt(args) => encrypt::run(args, &session),
         Command::Decrypt(args) => decrypt::run(args, &session),
+        Command::Rotate(args) => rotate::run(args, &session),
+        Command::UpdateKeys(args) => update_keys::run(args, &session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
