@@ -15,6 +15,7 @@ use crate::config::Rule;
 use crate::crypt::{self, DataKey, Encrypted, Envelope, KeyGroup, Opened, Recipient, Sealed};
 use crate::document::{Document, Format, emit};
 use crate::host::files;
+use crate::host::terminal::Line;
 use crate::keys::identities::{self, Holds, Source};
 
 /// Defines arguments that name recipients of all seven kinds: `--age`, or with a prefix `--add-age`.
@@ -332,6 +333,21 @@ impl Session {
             AskError::NoTerminal { instead, .. } => Failure::new(Kind::Usage, error.to_string()).hint(instead.clone()),
             _ => Failure::new(Kind::Io, error.to_string()),
         })
+    }
+
+    /// Writes one line of the answer.
+    pub fn answer_line(&self, line: impl Into<Line>) -> Result<(), Failure> {
+        match self.terminal().answer_line(line) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Failure::new(Kind::Io, format!("cannot write to standard output: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a JSON document as the answer.
+    pub fn answer_json(&self, value: &serde_json::Value) -> Result<(), Failure> {
+        self.answer(format!("{value:#}\n").as_bytes())
     }
 
     /// The recipients that are the user's own, as far as that can be told without asking or running anything.
