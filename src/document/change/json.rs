@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{ChangeError, Entry, Place, What, indented, line_break, line_start};
-use crate::document::node::{Branch, Item, Node, Span};
+use crate::document::node::{Branch, Item, Key, Leaf, Node, Scalar, Span, Style};
 use crate::document::yaml::scalar;
 use crate::document::{Document, Edits, Format, Indent, emit};
 
@@ -40,16 +40,27 @@ pub(super) fn replace(
         edits.replace(old.span, &document.spell(old, &new.scalar));
         return Ok(());
     }
-    let span = item.node.span();
     let mut text = Zeroizing::new(Vec::new());
+    let mut span = item.node.span();
     if let Some(key) = item.key.as_ref().filter(|_| span.is_empty()) {
         // YAML: `{a}` and `{a: }`.
-        let between = &source[key.span.end as usize..span.start.max(key.span.end) as usize];
-        text.extend_from_slice(if between.contains(&b':') { b" " } else { b": " });
+        let (end, has_colon) = head(source, key);
+        span = Span { start: end.max(span.start), end: end.max(span.start) };
+        text.extend_from_slice(if has_colon { b" " } else { b": " });
     }
     text.extend_from_slice(&written(document, node, line_indent(source, start_of(item)))?);
     edits.replace(span, &text);
     Ok(())
+}
+
+/// Behind a key's colon, or behind the key where it has none.
+fn head(source: &[u8], key: &Key) -> (u32, bool) {
+    let behind = &source[key.span.end as usize..];
+    let blanks = behind.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    match behind.get(blanks) {
+        Some(b':') => (key.span.end + blanks as u32 + 1, true),
+        _ => (key.span.end, false),
+    }
 }
 
 /// Adds an entry behind the last one.
@@ -63,6 +74,11 @@ pub(super) fn append(document: &Document, branch: &Branch, item: &Item, edits: &
     };
     let indent = line_indent(source, start_of(last));
     let mut text = Zeroizing::new(b",".to_vec());
+    // YAML: `[a: 1]` holds a map without brackets of its own.
+    let is_bare = !matches!(source.get(branch.span.start as usize), Some(b'{' | b'['));
+    if is_bare {
+        edits.replace(Span { end: branch.span.start, ..branch.span }, b"{");
+    }
     match indent {
         Some(indent) => {
             text.extend_from_slice(line_break(source));
@@ -71,11 +87,8 @@ pub(super) fn append(document: &Document, branch: &Branch, item: &Item, edits: &
         None => text.extend_from_slice(if is_dense(source, branch) { b"" } else { b" " }),
     }
     if let Some(key) = &item.key {
-        let name = Node::Leaf(crate::document::Leaf {
-            scalar: crate::document::Scalar::Str(key.text.clone()),
-            span: Span::default(),
-            style: crate::document::Style::None,
-        });
+        let name =
+            Node::Leaf(Leaf { scalar: Scalar::Str(key.text.clone()), span: Span::default(), style: Style::None });
         text.extend_from_slice(&written(document, &name, None)?);
         let sign = last
             .key
@@ -85,7 +98,8 @@ pub(super) fn append(document: &Document, branch: &Branch, item: &Item, edits: &
         text.extend_from_slice(sign.filter(|sign| !sign.contains(&b'\n')).unwrap_or(b": "));
     }
     text.extend_from_slice(&written(document, &item.node, indent)?);
-    let end = last.node.span().end.max(last.key.as_ref().map_or(0, |key| key.span.end));
+    text.extend_from_slice(if is_bare { b"}" } else { b"" });
+    let end = last.node.span().end.max(last.key.as_ref().map_or(0, |key| head(source, key).0));
     edits.replace(Span { start: end, end }, &text);
     Ok(())
 }
@@ -97,7 +111,15 @@ pub(super) fn remove(source: &[u8], entry: &Entry<'_>, edits: &mut Edits) {
         edits.replace(branch.span, if entry.is_map { b"{}" } else { b"[]" });
         return;
     }
-    let items: Vec<Item> = super::values(branch).cloned().collect();
+    let mut items: Vec<Item> = super::values(branch).cloned().collect();
+    for item in &mut items {
+        if let (Some(key), Node::Leaf(leaf)) = (&item.key, &mut item.node)
+            && leaf.span.is_empty()
+        {
+            let end = head(source, key).0;
+            leaf.span = Span { start: end, end };
+        }
+    }
     let here = start_of(entry.item());
     let gone: Vec<bool> = items.iter().map(|item| start_of(item) == here).collect();
     for cut in (Branch { items, ..*branch }).cuts(&gone) {
@@ -128,7 +150,7 @@ fn unit(document: &Document) -> Indent {
 }
 
 /// A node of YAML in brackets, on one line.
-fn flow(node: &Node, out: &mut Vec<u8>) {
+pub(super) fn flow(node: &Node, out: &mut Vec<u8>) {
     let (branch, open, close) = match node {
         Node::Map(branch) => (branch, b'{', b'}'),
         Node::List(branch) => (branch, b'[', b']'),

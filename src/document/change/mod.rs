@@ -93,27 +93,26 @@ impl Document {
             return Ok(Zeroizing::new(self.source().to_vec()));
         }
         let place = Place::find(self, path, value)?;
-        let mut edits = Edits::new();
-        match self.format() {
-            Format::Yaml => yaml::write(self, &place, &mut edits)?,
-            Format::Json => json::write(self, &place, &mut edits)?,
-            Format::Dotenv => lines::write_dotenv(self, &place, &mut edits),
-            Format::Ini => {
-                lines::write_ini(self, &place, &mut edits).ok_or_else(|| ChangeError::Layout(path.clone()))?
+        // Where lines below would be taken for part of a value of several lines, it can still be on one.
+        for lines in [Lines::Several, Lines::One] {
+            let mut edits = Edits::new();
+            match self.format() {
+                Format::Yaml => yaml::write(self, &place, lines, &mut edits)?,
+                Format::Json => json::write(self, &place, &mut edits)?,
+                Format::Dotenv => lines::write_dotenv(self, &place, &mut edits),
+                Format::Ini => lines::write_ini(self, &place, &mut edits),
+                Format::Binary => lines::write_binary(self, &place, &mut edits),
             }
-            Format::Binary => lines::write_binary(self, &place, &mut edits),
+            // Where something stands is found by looking for signs, which odd layouts can mislead.
+            if edits.fit(self.source().len())
+                && let Ok(changed) = Self::parse(edits.apply(self.source()), self.format())
+                && tree.is(&changed)
+            {
+                return Ok(changed.into_source());
+            }
         }
         let has_aliases = self.roots().iter().any(|root| any_alias(&root.branch));
-        let fail = || if has_aliases { ChangeError::Anchored(path.clone()) } else { ChangeError::Layout(path.clone()) };
-        // Where something stands is found by looking for signs, which odd layouts can mislead.
-        if !edits.fit(self.source().len()) {
-            return Err(fail());
-        }
-        let changed = Self::parse(edits.apply(self.source()), self.format()).map_err(|_| fail())?;
-        if !tree.is(&changed) {
-            return Err(fail());
-        }
-        Ok(changed.into_source())
+        Err(if has_aliases { ChangeError::Anchored(path.clone()) } else { ChangeError::Layout(path.clone()) })
     }
 
     /// Refuses what the format has no place for.
@@ -218,6 +217,15 @@ impl Tree {
         }
         Ok(())
     }
+}
+
+/// How many lines a new value may take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    /// As many as the document's layout gives it.
+    Several,
+    /// One.
+    One,
 }
 
 /// Where one step of a path leads.

@@ -2,13 +2,19 @@
 
 use zeroize::Zeroizing;
 
-use super::{ChangeError, Entry, Place, What, indented, json, line_break, line_end, line_start};
-use crate::document::node::{Branch, Item, Key, Node};
+use super::{ChangeError, Entry, Lines, Place, What, indented, json, line_break, line_end, line_start};
+use crate::document::node::{Branch, Item, Key, Leaf, Node, Style};
+use crate::document::yaml::scalar;
 use crate::document::{Document, Edits, Root, emit};
 
 /// Makes a change to a YAML document.
-pub(super) fn write(document: &Document, place: &Place<'_>, edits: &mut Edits) -> Result<(), ChangeError> {
-    let writer = Writer { document, source: document.source(), line_break: line_break(document.source()) };
+pub(super) fn write(
+    document: &Document,
+    place: &Place<'_>,
+    lines: Lines,
+    edits: &mut Edits,
+) -> Result<(), ChangeError> {
+    let writer = Writer { document, source: document.source(), line_break: line_break(document.source()), lines };
     match (&place.what, place.entries.last()) {
         (What::Replace(node), Some(entry)) if entry.branch.flow => json::replace(document, entry, node, edits),
         (What::Replace(node), Some(entry)) => writer.replace(entry, node, edits),
@@ -43,6 +49,7 @@ struct Writer<'d> {
     document: &'d Document,
     source: &'d [u8],
     line_break: &'static [u8],
+    lines: Lines,
 }
 
 impl Writer<'_> {
@@ -51,12 +58,15 @@ impl Writer<'_> {
         let item = entry.item();
         if let (Node::Leaf(old), Node::Leaf(new)) = (&item.node, node)
             && !old.span.is_empty()
+            // A block without content does not say where its content would start.
+            && !matches!(old.style, Style::Literal { indent: 0 } | Style::Folded { indent: 0 })
         {
-            edits.replace(old.span, &self.document.spell(old, &new.scalar));
+            let style = if self.lines == Lines::One { Style::Double } else { old.style };
+            edits.replace(old.span, &self.document.spell(&Leaf { style, ..old.clone() }, &new.scalar));
             return Ok(());
         }
         let head = self.head(entry);
-        let end = (item.node.span().end as usize).max(head);
+        let end = self.end(entry);
         let key = item.key.as_ref().map(|_| Key::made(*b"k"));
         let column = self.column(self.start(entry));
         let whole = self.entry(&Item { key: key.clone(), node: node.clone() }, column)?;
@@ -68,7 +78,8 @@ impl Writer<'_> {
             Some(first) => (first, &text[first.len()..]),
             None => (first, rest),
         };
-        let mut out = Zeroizing::new(first.to_vec());
+        let mut out = Zeroizing::new(self.missing_colon(entry));
+        out.extend_from_slice(first);
         let head_line = head..self.content_end(head);
         let tail = end..self.content_end(end);
         if end > head_line.end {
@@ -79,6 +90,9 @@ impl Writer<'_> {
             out.extend_from_slice(&self.source[tail.clone()]);
         }
         out.extend_from_slice(rest);
+        if !rest.is_empty() && tail.end == self.source.len() {
+            out.extend_from_slice(self.line_break);
+        }
         edits.replace(super::span(head, if is_moved { tail.end } else { end }), &out);
         Ok(())
     }
@@ -92,8 +106,17 @@ impl Writer<'_> {
         let first = Entry { branch, is_map, index: index(false) };
         let last = Entry { branch, is_map, index: index(true) };
         let column = self.column(self.start(&first));
-        let end = (last.item().node.span().end as usize).max(self.head(&last));
-        self.insert(line_end(self.source, end), &self.entry(item, column)?, column, edits);
+        let end = self.end(&last);
+        let at = line_end(self.source, end);
+        if at == self.source.len()
+            && !self.source.ends_with(b"\n")
+            && let Some(leaf) = last_leaf(&last.item().node)
+        {
+            // The line break that comes behind it must not become part of it.
+            edits
+                .replace(leaf.span, &self.document.spell(&Leaf { style: Style::Double, ..leaf.clone() }, &leaf.scalar));
+        }
+        self.insert(at, &self.entry(item, column)?, column, edits);
         Ok(())
     }
 
@@ -115,7 +138,7 @@ impl Writer<'_> {
     /// Takes an entry out with its lines; comments above it stay.
     fn remove(&self, place: &Place<'_>, entry: &Entry<'_>, edits: &mut Edits) {
         let start = self.start(entry);
-        let node_end = (entry.item().node.span().end as usize).max(self.head(entry));
+        let node_end = self.end(entry);
         let end = line_end(self.source, node_end);
         let line = line_start(self.source, start);
         let stands_first = self.source[line..start].iter().all(|byte| *byte == b' ') || self.is_mark(line, start);
@@ -144,6 +167,18 @@ impl Writer<'_> {
 
     /// An entry's lines, without the last line break; all but the first are indented.
     fn entry(&self, item: &Item, column: usize) -> Result<Zeroizing<Vec<u8>>, ChangeError> {
+        if self.lines == Lines::One {
+            let mut text = Zeroizing::new(Vec::new());
+            match &item.key {
+                Some(key) => {
+                    scalar::plain_text(&mut text, key.text.bytes(b""), scalar::Place::Line { flow: false });
+                    text.extend_from_slice(b": ");
+                }
+                None => text.extend_from_slice(b"- "),
+            }
+            json::flow(&item.node, &mut text);
+            return Ok(text);
+        }
         let text = emit::yaml_entry(item, unit(self.document))?;
         let text = text.strip_suffix(b"\n").unwrap_or(&text);
         Ok(indented(text, self.line_break, &vec![b' '; column]))
@@ -203,18 +238,40 @@ impl Writer<'_> {
         if entry.item().node.span().is_empty() { self.dash(entry) + 1 } else { 0 }
     }
 
-    /// Behind an entry's colon or dash.
+    /// Behind an entry's colon or dash; where there is no colon (`? key`), behind the key.
     fn head(&self, entry: &Entry<'_>) -> usize {
-        let Some(key) = &entry.item().key else { return self.dash(entry) + 1 };
+        match &entry.item().key {
+            None => self.dash(entry) + 1,
+            Some(key) => self.colon(key).map_or(key.span.end as usize, |colon| colon + 1),
+        }
+    }
+
+    /// Behind what an entry holds. Where that is nothing, its span may be anywhere before the next entry.
+    fn end(&self, entry: &Entry<'_>) -> usize {
+        let (span, head) = (entry.item().node.span(), self.head(entry));
+        if span.is_empty() { head } else { head.max(span.end as usize) }
+    }
+
+    fn colon(&self, key: &Key) -> Option<usize> {
         let mut at = key.span.end as usize;
-        while at < self.source.len() {
-            match self.source[at] {
-                b':' => return at + 1,
+        loop {
+            match self.source.get(at)? {
+                b':' => return Some(at),
                 b'#' => at = line_end(self.source, at),
-                _ => at += 1,
+                byte if byte.is_ascii_whitespace() => at += 1,
+                _ => return None,
             }
         }
-        at
+    }
+
+    /// The colon that a `? key` without a value lacks.
+    fn missing_colon(&self, entry: &Entry<'_>) -> Vec<u8> {
+        match &entry.item().key {
+            Some(key) if self.colon(key).is_none() => {
+                [self.line_break, &vec![b' '; self.column(self.start(entry))], b":"].concat()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Behind the anchors and tags that follow `at`.
@@ -255,6 +312,15 @@ impl Writer<'_> {
 
     fn is_mark(&self, line: usize, at: usize) -> bool {
         line == 0 && at >= 3 && self.source.starts_with(b"\xef\xbb\xbf")
+    }
+}
+
+/// The value at the end of a node, if it is a block scalar.
+fn last_leaf(node: &Node) -> Option<&Leaf> {
+    match node {
+        Node::Map(branch) | Node::List(branch) => last_leaf(&super::values(branch).last()?.node),
+        Node::Leaf(leaf) if matches!(leaf.style, Style::Literal { .. } | Style::Folded { .. }) => Some(leaf),
+        _ => None,
     }
 }
 
