@@ -4,6 +4,7 @@
 //! What several commands need of a file (its config, its data key, sealing it again) is in [`session`].
 
 mod args;
+mod change;
 mod decrypt;
 mod encrypt;
 mod failure;
@@ -63,6 +64,9 @@ enum Command {
     Init(init::InitArgs),
     Encrypt(encrypt::EncryptArgs),
     Decrypt(decrypt::DecryptArgs),
+    Set(change::SetArgs),
+    Unset(change::UnsetArgs),
+    Get(change::GetArgs),
 }
 
 /// Runs the command that was typed and gives the exit code.
@@ -83,6 +87,9 @@ pub fn run() -> ExitCode {
         Command::Init(args) => init::run(args, &session),
         Command::Encrypt(args) => encrypt::run(args, &session),
         Command::Decrypt(args) => decrypt::run(args, &session),
+        Command::Set(args) => change::set(args, &session),
+        Command::Unset(args) => change::unset(args, &session),
+        Command::Get(args) => change::get(args, &session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,5 +6,8 @@
 
 mod support;
 
+mod change;
 mod documents;
+mod edit;
+mod exec;
 mod house;

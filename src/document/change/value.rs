@@ -1,7 +1,7 @@
 //! Values that are to be set: strings, and all that JSON can say.
 
 use super::{detached, made};
-use crate::document::node::{Branch, Item, Leaf, Node, Scalar, Style, Text};
+use crate::document::node::{Item, Leaf, Node, Scalar, Text};
 use crate::document::{Document, Format};
 
 /// A value of any shape, made of nothing but itself. It is never printed.
@@ -66,11 +66,12 @@ impl std::fmt::Debug for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::node::{Branch, Style};
 
     #[test]
     fn json_is_one_value_and_nothing_else() {
         let read = |text: &str| Value::from_json(text.as_bytes(), Numbers::AsWritten).map(|value| value.0);
-        assert!(matches!(read(" 5 ").map(|node| node), Ok(Node::Leaf(Leaf { scalar: Scalar::Int(5), .. }))));
+        assert!(matches!(read(" 5 "), Ok(Node::Leaf(Leaf { scalar: Scalar::Int(5), .. }))));
         assert!(matches!(read("{\"b\": [1], \"a\": {}}"), Ok(Node::Map(Branch { items, .. })) if items.len() == 2));
         for text in ["", "x", "1, \"a\": 2", "1} garbage", "1}", "\"a", "[1", "{\"a\" 1}", "1 2"] {
             assert!(read(text).is_err(), "{text}");
