@@ -6,6 +6,7 @@
 mod args;
 mod check;
 mod config_show;
+mod change;
 mod decrypt;
 mod doctor;
 mod encrypt;
@@ -85,6 +86,9 @@ enum Command {
     #[command(name = "updatekeys")]
     UpdateKeys(update_keys::UpdateKeysArgs),
     Verify(verify::VerifyArgs),
+    Set(change::SetArgs),
+    Unset(change::UnsetArgs),
+    Get(change::GetArgs),
 }
 
 /// Runs the command that was typed and gives the exit code.
@@ -109,6 +113,9 @@ pub fn run() -> ExitCode {
         Command::Rotate(args) => rotate::run(args, &session),
         Command::UpdateKeys(args) => update_keys::run(args, &session),
         Command::Verify(args) => verify::run(args, &session),
+        Command::Set(args) => change::set(args, &session),
+        Command::Unset(args) => change::unset(args, &session),
+        Command::Get(args) => change::get(args, &session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
