@@ -10,6 +10,7 @@
 //! an attachment (sops's envelope) is put at the end of a document and found again.
 
 mod attachment;
+mod diff;
 mod edit;
 mod emit;
 mod format;
@@ -24,6 +25,7 @@ mod json;
 mod yaml;
 
 pub use attachment::{Attachment, AttachmentStyle};
+pub use diff::{Change, ChangeKind, changes};
 pub use edit::Edits;
 pub use emit::{EmitError, Indent, emit, emit_value};
 pub use format::{Format, UnknownFormat};
