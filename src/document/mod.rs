@@ -15,6 +15,7 @@ mod edit;
 mod emit;
 mod format;
 mod key_path;
+mod merge;
 mod node;
 mod number;
 
@@ -30,6 +31,7 @@ pub use edit::Edits;
 pub use emit::{EmitError, Indent, emit, emit_value};
 pub use format::{Format, UnknownFormat};
 pub use key_path::{KeyPath, KeyPathError, Step};
+pub use merge::{Conflict, Merged, merge};
 pub use node::{Branch, Comment, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
 pub use number::{float_plain, float_shortest};
 
