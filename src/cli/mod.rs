@@ -9,7 +9,9 @@ mod encrypt;
 mod failure;
 mod init;
 mod many;
+mod merge;
 mod session;
+mod textconv;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,6 +65,10 @@ enum Command {
     Init(init::InitArgs),
     Encrypt(encrypt::EncryptArgs),
     Decrypt(decrypt::DecryptArgs),
+    #[command(hide = true)]
+    MergeDriver(merge::MergeDriverArgs),
+    #[command(hide = true)]
+    Textconv(textconv::TextconvArgs),
 }
 
 /// Runs the command that was typed and gives the exit code.
@@ -83,6 +89,8 @@ pub fn run() -> ExitCode {
         Command::Init(args) => init::run(args, &session),
         Command::Encrypt(args) => encrypt::run(args, &session),
         Command::Decrypt(args) => decrypt::run(args, &session),
+        Command::MergeDriver(args) => merge::run(args, &session),
+        Command::Textconv(args) => textconv::run(args, &session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

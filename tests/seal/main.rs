@@ -7,4 +7,5 @@
 mod support;
 
 mod documents;
+mod git;
 mod house;
