@@ -5,6 +5,7 @@
 
 mod args;
 mod decrypt;
+mod diff;
 mod encrypt;
 mod failure;
 mod init;
@@ -65,6 +66,7 @@ enum Command {
     Init(init::InitArgs),
     Encrypt(encrypt::EncryptArgs),
     Decrypt(decrypt::DecryptArgs),
+    Diff(diff::DiffArgs),
     #[command(hide = true)]
     MergeDriver(merge::MergeDriverArgs),
     #[command(hide = true)]
@@ -89,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Init(args) => init::run(args, &session),
         Command::Encrypt(args) => encrypt::run(args, &session),
         Command::Decrypt(args) => decrypt::run(args, &session),
+        Command::Diff(args) => diff::run(args, &session),
         Command::MergeDriver(args) => merge::run(args, &session),
         Command::Textconv(args) => textconv::run(args, &session),
     };

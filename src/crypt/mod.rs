@@ -22,7 +22,7 @@ pub mod shamir;
 mod value;
 mod walk;
 
-pub use cipher::{Cipher, CipherError, NONCE_LEN, Type, is_encrypted};
+pub use cipher::{Cipher, CipherError, NONCE_LEN, Type, is_encrypted, value_len};
 pub use decrypt::{DecryptError, Encrypted, MacCheck, Opened, ReadError};
 pub use encrypt::{EncryptError, Random, Sealed, Sealing, encrypt};
 pub use envelope::{Envelope, EnvelopeError, SOPS_VERSION};

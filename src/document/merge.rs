@@ -93,7 +93,7 @@ impl Sides<'_> {
         self.by_us.touch(apart)
             && self.by_them.touch(apart)
             // Of two maps that both added, each side has its own entries.
-            && (apart.kind == ChangeKind::Changed || exists(self.base, apart))
+            && (apart.kind == ChangeKind::Changed || self.base.at(apart.root, &apart.path).is_some())
     }
 
     /// Whether a text has the changes of both sides and no others, ours where they are in conflict.
@@ -141,27 +141,6 @@ impl Places {
     fn touch(&self, change: &Change) -> bool {
         self.above.contains(&(change.root, change.path.clone())) || self.cover(change)
     }
-}
-
-/// Whether there is anything at the place of a change.
-fn exists(document: &Document, change: &Change) -> bool {
-    let Some(root) = document.roots().get(change.root) else { return false };
-    let mut branch = Some(&root.branch);
-    for step in &change.path.0 {
-        let items = || branch.into_iter().flat_map(|branch| &branch.items);
-        let found = match step {
-            Step::Key(key) => {
-                items().find(|item| item.key.as_ref().is_some_and(|other| document.text(&other.text) == key.as_bytes()))
-            }
-            Step::Index(index) => items().filter(|item| !matches!(item.node, Node::Comment(_))).nth(*index),
-        };
-        let Some(item) = found else { return false };
-        branch = match item.node.resolved() {
-            Node::Map(inner) | Node::List(inner) => Some(inner),
-            _ => None,
-        };
-    }
-    true
 }
 
 /// Merges by lines; where both sides changed the same or neighbouring lines in different ways, ours are taken, and the
@@ -340,7 +319,7 @@ impl<'a> Cutter<'a> {
                 above = &above[memchr::memchr(b',', above).map_or(0, |comma| comma + 1)..];
             }
             let inner = match &item.node {
-                Node::Map(inner) | Node::List(inner) if !(inner.flow && !self.is_json()) => Some(inner),
+                Node::Map(inner) | Node::List(inner) if !inner.flow || self.is_json() => Some(inner),
                 _ => None,
             };
             let back = self.at;

@@ -375,3 +375,108 @@ fn plain_files_merge_as_git_merges_them() {
     let _ = repository.0.seal(["merge-driver", "o", "a", "b", "9", "x.yaml"]).run().exits(1);
     assert!(repository.0.read("a").starts_with(b"<<<<<<<<< ours\n"));
 }
+
+#[test]
+fn diff_names_what_changed_and_hides_values() {
+    let repository = Repository::new();
+    repository.seal(FILE, BASE);
+    repository.commit("one");
+    repository.change(FILE, &with(&[("hunter-canary", "hunter-canary-2\n  replica_url: canary")]));
+    let diff = repository.0.seal(["diff", FILE]).run().exits(0);
+    assert_eq!(
+        diff.stdout_text(),
+        "db.secret.yaml   stringData.password changed (13 → 15 bytes) · stringData.replica_url added\n"
+    );
+    let _ = repository.0.seal(["diff", "--exit-code", FILE]).run().exits(1);
+    let cached = repository.0.seal(["diff", "--cached"]).run().exits(0);
+    assert_eq!(
+        (cached.stdout_text(), cached.stderr_text()),
+        (String::new(), "no differences in encrypted files\n".into())
+    );
+    repository.git(["add", FILE]).exits(0);
+    assert_eq!(repository.0.seal(["diff", "--cached"]).run().exits(0).stdout_text(), diff.stdout_text());
+    let shown = repository.0.seal(["diff", "--show-values", "HEAD"]).run().exits(0).stdout_text();
+    assert!(shown.contains("  stringData.password\n  - hunter-canary\n  + hunter-canary-2\n"), "{shown}");
+    let json: serde_json::Value = serde_json::from_slice(&repository.0.seal(["diff", "--json"]).ok()).unwrap();
+    assert_eq!(json["schema"], "seal.diff/1");
+    assert_eq!(json["files"][0]["changes"][0]["path"], "stringData.password");
+    assert_eq!(json["files"][0]["changes"][0]["new_bytes"], 15);
+    assert!(!json.to_string().contains("canary"));
+}
+
+#[test]
+fn diff_compares_revisions_with_and_without_a_key() {
+    let repository = Repository::new();
+    repository.seal(FILE, BASE);
+    repository.seal("dev/other.secret.yaml", BASE);
+    repository.0.write("notes.txt", "one");
+    repository.commit("one");
+    let carol = age::x25519::Identity::generate().to_public();
+    repository.change(FILE, &with(&[("hunter-canary", "hunter-canary-2"), ("ada-canary", "eve-canary")]));
+    repository.rotate("dev/other.secret.yaml", &[&carol]);
+    repository.0.write("notes.txt", "two");
+    repository.commit("two");
+    let short = format!("{}…{}", &carol.to_string()[..10], &carol.to_string()[58..]);
+    let other = format!(
+        "dev/other.secret.yaml   2 values encrypted anew, the same as before · new data key · readers +{short}\n"
+    );
+    for range in ["HEAD~1..HEAD", "HEAD~1..", "HEAD~1...HEAD", "HEAD~1"] {
+        let diff = repository.0.seal(["diff", range]).run().exits(0).stdout_text();
+        let db =
+            "db.secret.yaml   stringData.user changed (10 → 10 bytes) · stringData.password changed (13 → 15 bytes)\n";
+        assert_eq!(diff, format!("{db}{other}"), "{range}");
+    }
+    let only = repository.0.seal(["diff", "HEAD~1..HEAD", "--", "dev"]).run().exits(0).stdout_text();
+    assert_eq!(only, other);
+    let summary = repository.0.seal(["diff", "--summary", "HEAD~1..HEAD", "--", FILE]);
+    let summary = summary.run().exits(0);
+    let expected = "db.secret.yaml   stringData.user changed or encrypted anew (10 bytes) · stringData.password changed (13 → 15 bytes)\n";
+    assert_eq!(summary.stdout_text(), expected);
+    std::fs::remove_dir_all(repository.0.path("home/.config")).unwrap();
+    let without = repository.0.seal(["diff", "HEAD~1..HEAD", "--", FILE]).run().exits(0);
+    assert_eq!(without.stdout_text(), expected);
+    assert!(without.stderr_text().contains("told from the ciphertext alone"), "{without}");
+    let _ = repository.0.seal(["diff", "--show-values", "HEAD~1..HEAD"]).run().exits(4);
+    let missing = repository.0.seal(["diff", "nothing.yaml"]).run().exits(8);
+    assert!(missing.stderr_text().contains("cannot find the revision `nothing.yaml`"), "{missing}");
+}
+
+#[test]
+fn diff_compares_two_files_and_sees_what_is_no_longer_encrypted() {
+    let repository = Repository::new();
+    repository.seal(FILE, BASE);
+    repository.commit("one");
+    repository.0.write("other.secret.yaml", with(&[("ada-canary", "x")]));
+    let two = repository.0.seal(["diff", FILE, "other.secret.yaml"]).run().exits(0).stdout_text();
+    assert!(
+        two.starts_with(
+            "other.secret.yaml   NO LONGER ENCRYPTED · stringData.user changed (10 → 1 bytes) · readers -age1"
+        ),
+        "{two}"
+    );
+    repository.0.write(FILE, BASE);
+    let open = repository.0.seal(["diff"]).run().exits(0).stdout_text();
+    assert!(open.starts_with("db.secret.yaml   NO LONGER ENCRYPTED"), "{open}");
+    std::fs::remove_file(repository.0.path(FILE)).unwrap();
+    let gone = repository.0.seal(["diff", "--", FILE]).run().exits(0).stdout_text();
+    assert!(gone.starts_with("db.secret.yaml   file removed"), "{gone}");
+}
+
+#[test]
+fn diff_runs_nothing_that_a_repository_names() {
+    let repository = Repository::new();
+    repository.seal(FILE, BASE);
+    repository.commit("one");
+    repository.change(FILE, &with(&[("hunter-canary", "other")]));
+    for name in
+        ["core.fsmonitor", "core.pager", "core.sshCommand", "diff.external", "diff.seal.textconv", "filter.x.smudge"]
+    {
+        let program = format!("touch {}", repository.0.path("ran").display());
+        repository.git(["config", name, &program]).exits(0);
+    }
+    let before = repository.everything();
+    assert!(repository.0.seal(["diff"]).run().exits(0).stdout_text().contains("password changed"));
+    assert!(repository.0.seal(["diff", "HEAD..HEAD"]).run().exits(0).stdout.is_empty());
+    assert!(!repository.0.path("ran").exists());
+    assert!(before == repository.everything(), "diff wrote something");
+}
