@@ -8,6 +8,7 @@ mod decrypt;
 mod diff;
 mod encrypt;
 mod failure;
+mod git_setup;
 mod init;
 mod many;
 mod merge;

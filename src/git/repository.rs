@@ -88,6 +88,12 @@ impl Repository {
         Ok(Tree(tree.id))
     }
 
+    /// Whether a reference is there, by its full name.
+    pub fn has_reference(&self, name: &str) -> Result<bool, GitError> {
+        let found = self.inner.try_find_reference(name);
+        found.map(|found| found.is_some()).map_err(|error| GitError::new(format!("look for {name}"), error))
+    }
+
     /// The tree of HEAD; `None` before the first commit.
     pub fn head(&self) -> Result<Option<Tree>, GitError> {
         let fail = |error: &dyn Display| GitError::new("find HEAD", error);

@@ -480,3 +480,60 @@ fn diff_runs_nothing_that_a_repository_names() {
     assert!(!repository.0.path("ran").exists());
     assert!(before == repository.everything(), "diff wrote something");
 }
+
+#[test]
+fn init_sets_git_up_once_and_says_so() {
+    let folder = Folder::new();
+    folder.program("git", ["init", "--quiet", "."]).ok();
+    folder.write(".gitattributes", "*.png binary");
+    let config = folder.read(".git/config");
+    let plan = folder.seal(["init", "--git", "--dry-run"]).run().exits(0);
+    assert!(plan.stderr_text().contains("would set diff.seal.cachetextconv = false"), "{plan}");
+    assert!(plan.stderr_text().ends_with("nothing was changed\n"), "{plan}");
+    assert_eq!(folder.read(".gitattributes"), b"*.png binary");
+    assert_eq!(folder.read(".git/config"), config);
+    assert!(!folder.path(".sops.yaml").exists() && !folder.path("home/.config").exists());
+
+    let ran = folder.seal(["init", "--git"]).run().exits(0);
+    assert!(ran.stderr_text().contains("added to"), "{ran}");
+    let attributes = "*.png binary\n*secret*.yaml diff=seal merge=seal\n*secret*.yml diff=seal merge=seal\n";
+    assert_eq!(String::from_utf8(folder.read(".gitattributes")).unwrap(), attributes);
+    for (name, value) in [
+        ("diff.seal.textconv", "seal textconv"),
+        ("diff.seal.cachetextconv", "false"),
+        ("merge.seal.driver", "seal merge-driver %O %A %B %L %P"),
+    ] {
+        let set = folder.program("git", ["config", "--local", name]).run().exits(0).stdout_text();
+        assert_eq!(set, format!("{value}\n"));
+    }
+    let config = folder.read(".git/config");
+    let again = folder.seal(["init", "--git"]).run().exits(0);
+    assert!(!again.stderr_text().contains("added") && again.stderr_text().contains("is set already"), "{again}");
+    assert_eq!((folder.read(".git/config"), folder.read(".gitattributes")), (config, attributes.as_bytes().to_vec()));
+
+    folder.seal(["init", "--git", "--pattern", "*.enc.json"]).ok();
+    assert!(String::from_utf8(folder.read(".gitattributes")).unwrap().ends_with("*.enc.json diff=seal merge=seal\n"));
+    let _ = folder.seal(["init", "--git", "--pattern", "two words"]).run().exits(2);
+}
+
+#[test]
+fn init_asks_which_files_where_the_rules_do_not_tell() {
+    let repository = Repository::new();
+    let ran = repository.0.seal(["init", "--git"]).run().exits(2);
+    assert!(ran.stderr_text().contains("hint: name them as in .gitignore: seal init --git --pattern"), "{ran}");
+}
+
+#[test]
+fn drivers_that_init_sets_work_with_seal_in_the_path() {
+    let repository = Repository::new();
+    repository.0.seal(["init", "--git", "--pattern", "*.secret.*"]).ok();
+    repository.seal(FILE, BASE);
+    repository.commit("one");
+    repository.change(FILE, &with(&[("hunter-canary", "other")]));
+    let programs = PathBuf::from(env!("CARGO_BIN_EXE_seal")).parent().unwrap().to_owned();
+    let path = std::env::join_paths(
+        std::iter::once(programs).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    let diff = repository.0.program("git", ["diff"]).env("PATH", path.unwrap()).ok();
+    assert!(String::from_utf8(diff).unwrap().contains("+  password: other"));
+}
