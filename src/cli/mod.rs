@@ -13,6 +13,8 @@ mod encrypt;
 mod failure;
 mod file_status;
 mod groups;
+mod diff;
+mod git_setup;
 mod init;
 mod keys;
 mod many;
@@ -21,6 +23,8 @@ mod rotate;
 mod session;
 mod update_keys;
 mod verify;
+mod merge;
+mod textconv;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,6 +93,11 @@ enum Command {
     Set(change::SetArgs),
     Unset(change::UnsetArgs),
     Get(change::GetArgs),
+    Diff(diff::DiffArgs),
+    #[command(hide = true)]
+    MergeDriver(merge::MergeDriverArgs),
+    #[command(hide = true)]
+    Textconv(textconv::TextconvArgs),
 }
 
 /// Runs the command that was typed and gives the exit code.
@@ -116,6 +125,9 @@ pub fn run() -> ExitCode {
         Command::Set(args) => change::set(args, &session),
         Command::Unset(args) => change::unset(args, &session),
         Command::Get(args) => change::get(args, &session),
+        Command::Diff(args) => diff::run(args, &session),
+        Command::MergeDriver(args) => merge::run(args, &session),
+        Command::Textconv(args) => textconv::run(args, &session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -271,7 +271,12 @@ impl Session {
     }
 
     /// Prints a failure: what, where, what was tried, what to do next.
+    ///
+    /// One without a message has said all in its answer and is only an exit code.
     pub fn report(&self, failure: &Failure) {
+        if failure.message.is_empty() {
+            return;
+        }
         let mut terminal = self.terminal();
         terminal.note(Line::new().part(Role::Error, "error:").text(format!(" {}", failure.message)));
         for detail in &failure.details {

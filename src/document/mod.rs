@@ -16,6 +16,7 @@ mod edit;
 mod emit;
 mod format;
 mod key_path;
+mod merge;
 mod node;
 mod number;
 
@@ -32,6 +33,7 @@ pub use edit::Edits;
 pub use emit::{EmitError, Indent, emit, emit_value};
 pub use format::{Format, UnknownFormat};
 pub use key_path::{KeyPath, KeyPathError, Step};
+pub use merge::{Conflict, Merged, merge};
 pub use node::{Branch, Comment, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
 pub use number::{float_plain, float_shortest};
 
@@ -136,6 +138,28 @@ impl Document {
             here = Some(&found.ok_or_else(|| fail(at, "there is nothing of that name"))?.node);
         }
         here.map(Node::resolved).ok_or(NotThere { path: path.clone(), problem: "it names the whole file" })
+    }
+
+    /// What stands at `path` in document `root` of the file, keys compared as bytes; aliases are followed.
+    pub fn at(&self, root: usize, path: &KeyPath) -> Option<&Node> {
+        let mut branch = Some(&self.roots.get(root)?.branch);
+        let mut here = None;
+        for step in &path.0 {
+            let mut items = branch?.items.iter().filter(|item| !matches!(item.node, Node::Comment(_)));
+            let item = match step {
+                Step::Key(key) => {
+                    items.find(|item| item.key.as_ref().is_some_and(|other| self.text(&other.text) == key.as_bytes()))
+                }
+                Step::Index(index) => items.nth(*index),
+            };
+            let node = item?.node.resolved();
+            here = Some(node);
+            branch = match node {
+                Node::Map(inner) | Node::List(inner) => Some(inner),
+                _ => None,
+            };
+        }
+        here
     }
 
     /// How `value` is written in the place of `leaf`, in that leaf's own style where it can be.

@@ -11,5 +11,6 @@ mod change;
 mod documents;
 mod edit;
 mod exec;
+mod git;
 mod house;
 mod layout;
