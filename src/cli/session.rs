@@ -112,7 +112,8 @@ impl Session {
         let text = std::str::from_utf8(&text)
             .map_err(|_| Failure::new(Kind::Config, format!("{} is not UTF-8", shown(&path))))?;
         let config = Arc::new(Config::parse(text, &path)?);
-        for warning in config.warnings() {
+        // sops says nothing of keys it does not know, and those who call it by that name may read standard error too.
+        for warning in config.warnings().iter().filter(|_| self.search == ConfigSearch::FromFile) {
             self.warn(&shown(&warning.to_string()).to_string());
         }
         configs.insert(path, config.clone());
