@@ -9,7 +9,7 @@ use super::args::{FormatArgs, OpenArgs};
 use super::failure::{Failure, Kind};
 use super::session::{self, Input, Session};
 use super::{many, shown};
-use crate::crypt::Plaintext;
+use crate::crypt::{Plaintext, Selection};
 use crate::document::{Document, Format, Indent, KeyPath, emit, emit_value};
 use crate::host::target::{self, Target};
 
@@ -106,7 +106,7 @@ fn decrypt_in_place(file: &Path, args: &DecryptArgs, session: &Session) -> Resul
 
 fn decrypt(input: Input, args: &DecryptArgs, session: &Session) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let (name, format) = (input.name.clone(), input.format);
-    let plain = open(input, &args.open, session)?;
+    let Plain { bytes: plain, .. } = open(input, &args.open, session)?;
     let output = args.formats.output_type.unwrap_or(format);
     let indent = args.formats.indentation();
     match &args.extract {
@@ -120,8 +120,16 @@ fn decrypt(input: Input, args: &DecryptArgs, session: &Session) -> Result<Zeroiz
     }
 }
 
+/// A file, decrypted.
+pub struct Plain {
+    /// As it was before it was encrypted.
+    pub bytes: Plaintext,
+    /// Which of its values were encrypted.
+    pub selection: Selection,
+}
+
 /// Decrypts a file, and warns of comments that are not encrypted.
-pub fn open(input: Input, args: &OpenArgs, session: &Session) -> Result<Plaintext, Failure> {
+pub fn open(input: Input, args: &OpenArgs, session: &Session) -> Result<Plain, Failure> {
     let Input { name, bytes, format } = input;
     let encrypted = session::read_encrypted(&name, bytes, format)?;
     let key = session.data_key(&name, encrypted.envelope(), args)?;
@@ -133,7 +141,7 @@ pub fn open(input: Input, args: &OpenArgs, session: &Session) -> Result<Plaintex
             shown(&path.to_string())
         ));
     }
-    Ok(opened.plain())
+    Ok(Plain { bytes: opened.plain(), selection: encrypted.selection().clone() })
 }
 
 fn extract(

@@ -102,6 +102,28 @@ impl Document {
         &self.roots
     }
 
+    /// Puts comments that stand behind a value on lines of their own, where the document is written anew ([`emit`]).
+    ///
+    /// `moved` are the spans of those comments. The bytes stay as they are.
+    pub fn lift_comments(&mut self, moved: &std::collections::HashSet<Span>) {
+        fn lift(branch: &mut Branch, moved: &std::collections::HashSet<Span>) {
+            for item in &mut branch.items {
+                let mut node = &mut item.node;
+                while let Node::Alias { target, .. } = node {
+                    node = std::sync::Arc::make_mut(target);
+                }
+                match node {
+                    Node::Comment(comment) => comment.inline &= !moved.contains(&comment.span),
+                    Node::Map(branch) | Node::List(branch) => lift(branch, moved),
+                    Node::Leaf(_) | Node::Alias { .. } => {}
+                }
+            }
+        }
+        if !moved.is_empty() {
+            self.roots.iter_mut().for_each(|root| lift(&mut root.branch, moved));
+        }
+    }
+
     /// The bytes of a text of this document.
     pub fn text<'a>(&'a self, text: &'a Text) -> &'a [u8] {
         text.bytes(&self.source)

@@ -94,7 +94,13 @@ fn recipient(name: &str) -> String {
     let read = |path: &str| std::fs::read_to_string(repository("tests/sops/keys").join(path)).expect("a key");
     let age = |path: &str| {
         let text = read(path);
-        text.split_once("public key: ").expect("it names its public key").1.lines().next().unwrap_or_default().to_owned()
+        text.split_once("public key: ")
+            .expect("it names its public key")
+            .1
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
     };
     match name {
         "$R1" => age("keys.txt"),
@@ -178,7 +184,9 @@ fn print_all() {
     let mut bad = 0;
     let filter = std::env::var("ROW").unwrap_or_default();
     for row in rows() {
-        if !row.file.contains(&filter) { continue }
+        if !row.file.contains(&filter) {
+            continue;
+        }
         if let Err(problem) = check(&folder, &row) {
             bad += 1;
             eprintln!("== {} | {} | {}\n{problem}", row.file, row.plain, row.how);

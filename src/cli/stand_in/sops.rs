@@ -3,6 +3,8 @@
 //! How its command line is read is in [`sops_args`](super::sops_args). What it prints when it decrypts is written anew, as sops
 //! writes it, so that scripts that compare see no difference; what it encrypts keeps its bytes, as always with seal.
 
+use std::collections::HashSet;
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,12 +13,13 @@ use zeroize::Zeroizing;
 
 use super::sops_args::{Command, Given, Misuse, SOPS};
 use crate::cli::args::{FormatArgs, OpenArgs, RecipientArgs};
+use crate::cli::decrypt::{self, Plain};
 use crate::cli::encrypt::{self, Plan};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::session::{ConfigSearch, Session, absolute};
-use crate::cli::{Global, decrypt, shown};
-use crate::crypt::{SOPS_VERSION, SelectionRule};
-use crate::document::{Document, Format, Indent, KeyPath, emit};
+use crate::cli::{Global, shown};
+use crate::crypt::{SOPS_VERSION, Selection, SelectionRule, What, walk};
+use crate::document::{Document, Format, Indent, KeyPath, ParseError, ParseProblem, emit};
 use crate::host::target::{self, Target};
 use crate::host::{Host, clock};
 
@@ -196,6 +199,8 @@ impl Call {
                  unencrypted_regex, encrypted_comment_regex, or unencrypted_comment_regex in the same file",
             )
         })?;
+        // A pattern that does not compile matches nothing for sops; here it is an error.
+        selection.clone().map(Selection::compile).transpose()?;
         let groups = match (recipients(given).group()?, &rule) {
             (Some(group), _) => vec![group],
             (None, Some(rule)) => rule.groups.clone(),
@@ -230,8 +235,7 @@ impl Call {
         let bytes = self.read(file.as_deref(), &formats)?;
         let input = crate::cli::session::Input { name: name.clone(), bytes, format: from };
         let plain = decrypt::open(input, &open, &self.session)?;
-        let document =
-            Document::parse(plain.into_zeroizing(), from).map_err(|error| Failure::of_parse(&name, &error))?;
+        let document = as_sops_writes(plain, from).map_err(|error| Failure::of_parse(&name, &error))?;
         let bytes = match path.0.is_empty() {
             true => emit(&document, to, indent)?,
             false => decrypt::part(&name, &document, &path, to, indent)?,
@@ -341,6 +345,28 @@ impl Call {
     }
 }
 
+/// A decrypted document as sops has it: comments that were encrypted have lost that they stood behind a value, and of a
+/// document that said nothing there is an empty map.
+fn as_sops_writes(plain: Plain, format: Format) -> Result<Document, ParseError> {
+    let mut document = match Document::parse(plain.bytes.into_zeroizing(), format) {
+        Err(error) if error.problem == ParseProblem::Empty => return Document::parse(b"{}".to_vec(), format),
+        parsed => parsed?,
+    };
+    let mut moved = HashSet::new();
+    let visited: Result<(), Infallible> = walk(&document, &plain.selection, |site| {
+        if let What::Comment(comment) = site.what
+            && comment.inline
+            && site.chosen
+        {
+            moved.insert(comment.span);
+        }
+        Ok(())
+    });
+    let Ok(()) = visited;
+    document.lift_comments(&moved);
+    Ok(document)
+}
+
 /// The recipients that flags and variables name.
 fn recipients(given: &Given) -> RecipientArgs {
     RecipientArgs {
@@ -371,7 +397,11 @@ fn report(failure: &Failure, doing: Doing, session: &Session) {
 /// seal's message behind the phrase by which sops's users and their scripts know the failure.
 fn first_line(failure: &Failure, doing: Doing) -> String {
     let message = &failure.message;
+    let unwrapped = message.strip_prefix("cannot encrypt ").and_then(|rest| rest.split_once(": "));
     let phrase = match failure.kind {
+        Kind::Config | Kind::Unreachable if let Some((_, cause)) = unwrapped => {
+            return format!("Could not generate data key: [{cause}]");
+        }
         Kind::NoKey | Kind::Unreachable => "Failed to get the data key required to decrypt the SOPS file.",
         Kind::Mac if message.contains("MAC cannot be decrypted") => "Cannot decrypt MAC:",
         Kind::Mac if message.contains("has no MAC") => "MAC mismatch. File has no MAC:",
@@ -388,9 +418,6 @@ fn first_line(failure: &Failure, doing: Doing) -> String {
         Kind::NotFound if doing == Doing::Decrypt => "error truncating tree:",
         Kind::Unchanged => return "File has not changed, exiting.".into(),
         Kind::Context => "Invalid KMS encryption context format:",
-        Kind::Config if message.contains("empty key group provided") => {
-            "Could not generate data key: [empty key group provided]:"
-        }
         Kind::Config if message.starts_with("no matching creation rules") => "error loading config:",
         _ => return message.clone(),
     };
