@@ -7,10 +7,16 @@ mod args;
 mod decrypt;
 mod encrypt;
 mod failure;
+mod file_status;
+mod groups;
 mod init;
+mod keys;
 mod many;
+mod readers;
+mod rotate;
 mod session;
 mod stand_in;
+mod update_keys;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,6 +70,13 @@ enum Command {
     Init(init::InitArgs),
     Encrypt(encrypt::EncryptArgs),
     Decrypt(decrypt::DecryptArgs),
+    #[command(name = "filestatus")]
+    FileStatus(file_status::FileStatusArgs),
+    Groups(groups::GroupsArgs),
+    Keys(keys::KeysArgs),
+    Rotate(rotate::RotateArgs),
+    #[command(name = "updatekeys")]
+    UpdateKeys(update_keys::UpdateKeysArgs),
 }
 
 /// Runs the command that was typed and gives the exit code.
@@ -87,6 +100,11 @@ pub fn run() -> ExitCode {
         Command::Init(args) => init::run(args, &session),
         Command::Encrypt(args) => encrypt::run(args, &session),
         Command::Decrypt(args) => decrypt::run(args, &session),
+        Command::FileStatus(args) => file_status::run(args, &session),
+        Command::Groups(args) => groups::run(args, &session),
+        Command::Keys(args) => keys::run(args, &session),
+        Command::Rotate(args) => rotate::run(args, &session),
+        Command::UpdateKeys(args) => update_keys::run(args, &session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
