@@ -16,7 +16,11 @@ use crate::cli::args::{FormatArgs, OpenArgs, RecipientArgs};
 use crate::cli::decrypt::{self, Plain};
 use crate::cli::encrypt::{self, Plan};
 use crate::cli::failure::{Failure, Kind};
-use crate::cli::session::{ConfigSearch, Session, absolute};
+use crate::cli::file_status::{self, FileStatusArgs};
+use crate::cli::groups;
+use crate::cli::readers::{self, Change, LockedOut};
+use crate::cli::session::{ConfigSearch, Input, Session, absolute};
+use crate::cli::update_keys::{self, UpdateKeysArgs};
 use crate::cli::{Global, shown};
 use crate::crypt::{SOPS_VERSION, Selection, SelectionRule, What, walk};
 use crate::document::{Document, Format, Indent, KeyPath, ParseError, ParseProblem, emit};
@@ -62,12 +66,19 @@ pub fn run(words: &[OsString]) -> ExitCode {
     if given.on("help") || !is_old_way && !command.commands.is_empty() {
         return print(&command.help(&line), host);
     }
-    let global = Global { config: globals.path("config"), quiet: !globals.on("verbose"), ..Global::default() };
+    // Only updatekeys says what it does.
+    let quiet = !globals.on("verbose") && command.name != "updatekeys";
+    let global = Global { config: globals.path("config"), quiet, ..Global::default() };
     let call = Call { globals, given, session: Session::new(global, host, ConfigSearch::FromHere) };
     let (doing, result) = match line.strip_prefix("sops ") {
         None => call.old_way(),
         Some("decrypt") => (Doing::Decrypt, call.decrypt()),
         Some("encrypt") => (Doing::Encrypt, call.encrypt()),
+        Some("rotate") => (Doing::Other, call.rotate()),
+        Some("updatekeys") => (Doing::Other, call.update_keys()),
+        Some("groups add") => (Doing::Other, call.groups_add()),
+        Some("groups delete") => (Doing::Other, call.groups_delete()),
+        Some("filestatus") => (Doing::Other, call.file_status()),
         Some("completion bash") => (Doing::Other, call.session.answer(BASH.as_bytes())),
         Some("completion zsh") => (Doing::Other, call.session.answer(ZSH.as_bytes())),
         Some(name) => (Doing::Other, Err(not_available(name))),
@@ -143,7 +154,7 @@ impl Call {
         }
         match modes {
             [true, ..] => Err(not_available("set")),
-            [_, true, ..] => Err(not_available("rotate")),
+            [_, true, ..] => self.rotate(),
             [_, _, true, _] => self.decrypt(),
             [.., true] => self.encrypt(),
             _ => Err(not_available("edit")),
@@ -201,7 +212,7 @@ impl Call {
         })?;
         // A pattern that does not compile matches nothing for sops; here it is an error.
         selection.clone().map(Selection::compile).transpose()?;
-        let groups = match (recipients(given).group()?, &rule) {
+        let groups = match (recipients(given, "").group()?, &rule) {
             (Some(group), _) => vec![group],
             (None, Some(rule)) => rule.groups.clone(),
             (None, None) => {
@@ -233,7 +244,7 @@ impl Call {
             Failure::new(Kind::ExtractPath, format!("error parsing --extract path: {}", shown(&error.to_string())))
         })?;
         let bytes = self.read(file.as_deref(), &formats)?;
-        let input = crate::cli::session::Input { name: name.clone(), bytes, format: from };
+        let input = Input { name: name.clone(), bytes, format: from };
         let plain = decrypt::open(input, &open, &self.session)?;
         let document = as_sops_writes(plain, from).map_err(|error| Failure::of_parse(&name, &error))?;
         let bytes = match path.0.is_empty() {
@@ -241,6 +252,91 @@ impl Call {
             false => decrypt::part(&name, &document, &path, to, indent)?,
         };
         self.write(&output, &bytes, 0o600)
+    }
+
+    fn rotate(&self) -> Result<(), Failure> {
+        let file = self.file()?.ok_or_else(no_file)?;
+        let output = self.output(Some(&file))?;
+        let name = self.name(Some(&file));
+        let (format, to) = self.types(&name);
+        let group = |prefix: &str| recipients(&self.given, prefix).group().map(Option::unwrap_or_default);
+        let change = Change { add: group("add-")?, remove: group("rm-")? };
+        self.session.trust(std::slice::from_ref(&change.add));
+        let open = self.open_args()?;
+        let bytes = self.read(Some(&file), &self.formats())?;
+        let input = Input { name, bytes, format };
+        let rotated = readers::rotate(&self.session, input, &change, &open, to, LockedOut::Warn)?;
+        self.write(&output, &rotated.sealed.bytes, 0o644)
+    }
+
+    fn update_keys(&self) -> Result<(), Failure> {
+        let files: Vec<PathBuf> = self.given.words.iter().map(PathBuf::from).collect();
+        if self.session.config(Path::new("."))?.is_none() {
+            return Err(Failure::new(Kind::Config, "config file not found"));
+        }
+        if files.is_empty() {
+            return Err(no_file());
+        }
+        self.session.terminal().set_piped_answers();
+        let args = UpdateKeysArgs {
+            files,
+            yes: self.given.on("yes"),
+            input_type: self.given.text("input-type").and_then(|word| word.parse().ok()),
+            open: self.open_args()?,
+            ..UpdateKeysArgs::default()
+        };
+        update_keys::run(args, &self.session).map_err(|mut failure| {
+            // Only encrypting and decrypting have codes of their own for it.
+            if matches!(failure.kind, Kind::Missing | Kind::Input) {
+                failure.kind = Kind::Io;
+            }
+            failure
+        })
+    }
+
+    fn groups_add(&self) -> Result<(), Failure> {
+        if !self.given.words.is_empty() {
+            return Err(Failure::new(Kind::Usage, "error: no positional arguments allowed"));
+        }
+        let given = &self.given;
+        let args = RecipientArgs {
+            age: given.texts("age"),
+            pgp: given.texts("pgp"),
+            kms: given.texts("kms"),
+            gcp_kms: given.texts("gcp-kms"),
+            hckms: given.texts("hckms"),
+            azure_kv: given.texts("azure-kv"),
+            hc_vault_transit: given.texts("hc-vault-transit"),
+            ..recipients(given, "")
+        };
+        groups::add(&self.group_file()?, args.group()?.unwrap_or_default(), &self.session)
+    }
+
+    fn groups_delete(&self) -> Result<(), Failure> {
+        let index = match self.given.words.as_slice() {
+            [index] => index.to_str().and_then(|index| index.parse().ok()),
+            _ => return Err(Failure::new(Kind::Usage, "error: exactly one positional argument (index) required")),
+        };
+        let index = index.ok_or_else(|| Failure::new(Kind::Usage, "failed to parse [index] argument"))?;
+        groups::delete(&self.group_file()?, index, &self.session)
+    }
+
+    fn group_file(&self) -> Result<groups::FileArgs, Failure> {
+        let threshold = self.given.number("shamir-secret-sharing-threshold").filter(|number| *number != 0);
+        Ok(groups::FileArgs {
+            file: self.given.path("file").ok_or_else(no_file)?,
+            in_place: self.given.on("in-place"),
+            shamir_secret_sharing_threshold: threshold.map(|number| usize::try_from(number).unwrap_or(usize::MAX)),
+            yes: true,
+            input_type: None,
+            open: self.open_args()?,
+        })
+    }
+
+    fn file_status(&self) -> Result<(), Failure> {
+        let file = self.file()?.ok_or_else(no_file)?;
+        let input_type = self.given.text("input-type").and_then(|word| word.parse().ok());
+        file_status::run(FileStatusArgs { file, input_type }, &self.session)
     }
 
     /// The file named, which must exist; `None` for standard input.
@@ -367,18 +463,19 @@ fn as_sops_writes(plain: Plain, format: Format) -> Result<Document, ParseError> 
     Ok(document)
 }
 
-/// The recipients that flags and variables name.
-fn recipients(given: &Given) -> RecipientArgs {
+/// The recipients that flags and variables name: `--age`, or with a prefix `--add-age`.
+fn recipients(given: &Given, prefix: &str) -> RecipientArgs {
+    let list = |kind: &str| given.list(&format!("{prefix}{kind}"));
     RecipientArgs {
-        age: given.list("age"),
-        pgp: given.list("pgp"),
-        kms: given.list("kms"),
+        age: list("age"),
+        pgp: list("pgp"),
+        kms: list("kms"),
         aws_profile: given.text("aws-profile").map(str::to_owned),
         encryption_context: given.text("encryption-context").map(str::to_owned),
-        gcp_kms: given.list("gcp-kms"),
-        hckms: given.list("hckms"),
-        azure_kv: given.list("azure-kv"),
-        hc_vault_transit: given.list("hc-vault-transit"),
+        gcp_kms: list("gcp-kms"),
+        hckms: list("hckms"),
+        azure_kv: list("azure-kv"),
+        hc_vault_transit: list("hc-vault-transit"),
     }
 }
 
