@@ -448,6 +448,9 @@ fn as_sops_writes(plain: Plain, format: Format) -> Result<Document, ParseError> 
         Err(error) if error.problem == ParseProblem::Empty => return Document::parse(b"{}".to_vec(), format),
         parsed => parsed?,
     };
+    if format != Format::Yaml {
+        return Ok(document);
+    }
     let mut moved = HashSet::new();
     let visited: Result<(), Infallible> = walk(&document, &plain.selection, |site| {
         if let What::Comment(comment) = site.what
