@@ -6,7 +6,9 @@
 mod args;
 mod change;
 mod decrypt;
+mod edit;
 mod encrypt;
+mod exec;
 mod failure;
 mod init;
 mod many;
@@ -64,6 +66,9 @@ enum Command {
     Init(init::InitArgs),
     Encrypt(encrypt::EncryptArgs),
     Decrypt(decrypt::DecryptArgs),
+    Edit(edit::EditArgs),
+    ExecEnv(exec::ExecEnvArgs),
+    ExecFile(exec::ExecFileArgs),
     Set(change::SetArgs),
     Unset(change::UnsetArgs),
     Get(change::GetArgs),
@@ -87,6 +92,9 @@ pub fn run() -> ExitCode {
         Command::Init(args) => init::run(args, &session),
         Command::Encrypt(args) => encrypt::run(args, &session),
         Command::Decrypt(args) => decrypt::run(args, &session),
+        Command::Edit(args) => edit::run(args, &session),
+        Command::ExecEnv(args) => exec::exec_env(args, &session),
+        Command::ExecFile(args) => exec::exec_file(args, &session),
         Command::Set(args) => change::set(args, &session),
         Command::Unset(args) => change::unset(args, &session),
         Command::Get(args) => change::get(args, &session),

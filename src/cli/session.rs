@@ -270,8 +270,11 @@ impl Session {
         self.terminal().note(Line::new().part(Role::Warning, "warning:").text(format!(" {line}")));
     }
 
-    /// Prints a failure: what, where, what was tried, what to do next.
+    /// Prints a failure: what, where, what was tried, what to do next. A child has said itself why it failed.
     pub fn report(&self, failure: &Failure) {
+        if matches!(failure.kind, Kind::Child(_)) {
+            return;
+        }
         let mut terminal = self.terminal();
         terminal.note(Line::new().part(Role::Error, "error:").text(format!(" {}", failure.message)));
         for detail in &failure.details {
