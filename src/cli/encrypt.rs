@@ -21,7 +21,7 @@ use crate::manifest::{self, Fit, Object};
 ///
 /// Prints the result, or writes it in place with -i. Of a Secret the values under data and stringData are encrypted, of
 /// other documents all values, unless flags or the creation rule say otherwise. Everything else keeps its bytes.
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(after_help = EXAMPLES)]
 pub struct EncryptArgs {
     /// Files to encrypt, or folders whose files the creation rules name; standard input if none
@@ -137,10 +137,12 @@ fn encrypt_in_place(file: &Path, args: &EncryptArgs, session: &Session) -> Resul
 }
 
 /// What came of a file.
-enum Made {
+pub enum Made {
     /// It was encrypted.
     New {
+        /// The file.
         sealed: Sealed,
+        /// The object that it holds first.
         about: Option<Object>,
         /// `3 readers (rule 2 of .sops.yaml)`
         readers: String,
@@ -149,7 +151,8 @@ enum Made {
     Already(Vec<u8>),
 }
 
-fn encrypt(input: Input, args: &EncryptArgs, session: &Session) -> Result<Made, Failure> {
+/// Encrypts a plain file as its rule and the arguments say.
+pub fn encrypt(input: Input, args: &EncryptArgs, session: &Session) -> Result<Made, Failure> {
     let Input { name, bytes, format } = input;
     let plain = Document::parse(bytes, format).map_err(|error| Failure::of_parse(&name, &error))?;
     if plain.roots().first().is_some_and(|root| root.attachment.is_some()) {
@@ -216,7 +219,7 @@ impl Plan {
 }
 
 /// What flags, rule and the document's kind make of it, and who the readers are, for people.
-fn make_plan(name: &Path, plain: &Document, args: &EncryptArgs, session: &Session) -> Result<(Plan, String), Failure> {
+pub fn make_plan(name: &Path, plain: &Document, args: &EncryptArgs, session: &Session) -> Result<(Plan, String), Failure> {
     let typed = args.recipients.group()?;
     let rule = match session.config(name)? {
         None => None,

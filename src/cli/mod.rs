@@ -4,8 +4,11 @@
 //! What several commands need of a file (its config, its data key, sealing it again) is in [`session`].
 
 mod args;
+mod change;
 mod decrypt;
+mod edit;
 mod encrypt;
+mod exec;
 mod failure;
 mod file_status;
 mod groups;
@@ -77,6 +80,12 @@ enum Command {
     Rotate(rotate::RotateArgs),
     #[command(name = "updatekeys")]
     UpdateKeys(update_keys::UpdateKeysArgs),
+    Edit(edit::EditArgs),
+    ExecEnv(exec::ExecEnvArgs),
+    ExecFile(exec::ExecFileArgs),
+    Set(change::SetArgs),
+    Unset(change::UnsetArgs),
+    Get(change::GetArgs),
 }
 
 /// Runs the command that was typed and gives the exit code.
@@ -105,6 +114,12 @@ pub fn run() -> ExitCode {
         Command::Keys(args) => keys::run(args, &session),
         Command::Rotate(args) => rotate::run(args, &session),
         Command::UpdateKeys(args) => update_keys::run(args, &session),
+        Command::Edit(args) => edit::run(args, &session),
+        Command::ExecEnv(args) => exec::exec_env(args, &session),
+        Command::ExecFile(args) => exec::exec_file(args, &session),
+        Command::Set(args) => change::set(args, &session),
+        Command::Unset(args) => change::unset(args, &session),
+        Command::Get(args) => change::get(args, &session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

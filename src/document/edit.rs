@@ -46,6 +46,13 @@ impl Edits {
         self.spans.iter().any(|(s, _)| s.start < span.end && span.start < s.end)
     }
 
+    /// Whether every span is one of a source of `len` bytes, and no two overlap.
+    pub fn fit(&mut self, len: usize) -> bool {
+        self.spans.sort_by_key(|(span, _)| (span.start, span.end));
+        self.spans.iter().all(|(span, _)| span.start <= span.end && span.end as usize <= len)
+            && self.spans.windows(2).all(|pair| pair[0].0.end <= pair[1].0.start)
+    }
+
     /// The source with all edits made.
     ///
     /// # Panics

@@ -10,6 +10,8 @@
 //! an attachment (sops's envelope) is put at the end of a document and found again.
 
 mod attachment;
+mod change;
+mod diff;
 mod edit;
 mod emit;
 mod format;
@@ -24,8 +26,10 @@ mod json;
 mod yaml;
 
 pub use attachment::{Attachment, AttachmentStyle};
+pub use change::{ChangeError, Numbers, Value, ValueError};
+pub use diff::{Change, ChangeKind, changes};
 pub use edit::Edits;
-pub use emit::{EmitError, Indent, emit, emit_value};
+pub use emit::{EmitError, Indent, emit, emit_value, untyped};
 pub use format::{Format, UnknownFormat};
 pub use key_path::{KeyPath, KeyPathError, Step};
 pub use node::{Branch, Comment, Item, Key, Leaf, Node, Scalar, Span, Style, Text};

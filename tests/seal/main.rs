@@ -6,6 +6,9 @@
 
 mod support;
 
+mod change;
 mod documents;
+mod edit;
+mod exec;
 mod house;
 mod sops_vectors;

@@ -248,6 +248,10 @@ impl<'s> Builder<'s> {
             return Err(self.fail(ParseProblem::Syntax("a map or a list is used as a key".into()), range.start));
         }
         let flow = style == StructureStyle::Flow;
+        // The first dash from here on may be that of the list around it.
+        if self.frames.last().is_some_and(|f| !f.is_map && !f.branch.flow && !f.branch.items.is_empty()) {
+            self.cursor = range.start.min(self.dash(range.start) + 1);
+        }
         let start = if is_map || flow { range.start } else { self.dash(range.start) };
         if flow {
             self.cursor = range.end;
@@ -358,9 +362,11 @@ impl<'s> Builder<'s> {
         let bytes = self.source.as_bytes();
         let line_start = |at: usize| memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |i| i + 1);
         let no_content = value.bytes().all(|b| b == b'\n');
-        // The header stands on the last line that is not blank before the content.
+        // The header stands on the last line that is not blank before the content; where there is none, the parser may
+        // point at the header itself.
         let mut header_line = line_start(range.start);
-        if !no_content || !bytes[header_line..range.start.max(header_line)].iter().any(|b| matches!(b, b'|' | b'>')) {
+        if !no_content || !bytes[header_line..bytes.len().min(range.start + 1)].iter().any(|b| matches!(b, b'|' | b'>'))
+        {
             while header_line > 0 {
                 let end = header_line - 1;
                 header_line = line_start(end);
@@ -371,7 +377,12 @@ impl<'s> Builder<'s> {
         }
         let from = header_line.max(self.cursor.min(range.start));
         let line_end = from + memchr::memchr(b'\n', &bytes[from..]).unwrap_or(bytes.len() - from);
-        let start = (from..line_end).find(|&at| is_header(&bytes[at..line_end])).unwrap_or(range.start);
+        let indent = if no_content { 0 } else { range.start - line_start(range.start) };
+        let indent = u16::try_from(indent).unwrap_or(u16::MAX);
+        let style = if literal { Style::Literal { indent } } else { Style::Folded { indent } };
+        let Some(start) = (from..line_end).find(|&at| is_header(&bytes[at..line_end])) else {
+            return (range.clone(), style);
+        };
         // What follows the last line of content belongs to the value only where the header says so (`+`).
         let header_end = start + 1 + bytes[start + 1..line_end].iter().take_while(|b| !b.is_ascii_whitespace()).count();
         let keeps = bytes[start..header_end].contains(&b'+');
@@ -394,10 +405,7 @@ impl<'s> Builder<'s> {
             }
             end = line;
         }
-        end = end.max(header_end);
-        let indent = if no_content { 0 } else { range.start - line_start(range.start) };
-        let indent = u16::try_from(indent).unwrap_or(u16::MAX);
-        (start..end, if literal { Style::Literal { indent } } else { Style::Folded { indent } })
+        (start..end.max(header_end), style)
     }
 
     /// A text that points into the source where it stands there as it is.
