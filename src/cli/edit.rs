@@ -27,7 +27,7 @@ use crate::manifest;
 /// Opens the plain text in SEAL_EDITOR, SOPS_EDITOR, EDITOR, VISUAL, vim, nano or vi, and encrypts what is saved. Values
 /// that stay the same keep their ciphertext. A file that does not exist starts as a Secret and is encrypted as
 /// `seal encrypt` would.
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(after_help = EXAMPLES)]
 pub struct EditArgs {
     /// The file; it need not exist

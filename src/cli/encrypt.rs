@@ -219,7 +219,12 @@ impl Plan {
 }
 
 /// What flags, rule and the document's kind make of it, and who the readers are, for people.
-pub fn make_plan(name: &Path, plain: &Document, args: &EncryptArgs, session: &Session) -> Result<(Plan, String), Failure> {
+pub fn make_plan(
+    name: &Path,
+    plain: &Document,
+    args: &EncryptArgs,
+    session: &Session,
+) -> Result<(Plan, String), Failure> {
     let typed = args.recipients.group()?;
     let rule = match session.config(name)? {
         None => None,

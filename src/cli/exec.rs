@@ -24,7 +24,7 @@ use crate::manifest::Object;
 ///
 /// The file holds a flat map; of a Secret, data (decoded) and stringData are taken. The command goes to /bin/sh, and its exit
 /// code is passed on.
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(after_help = ENV_EXAMPLES)]
 pub struct ExecEnvArgs {
     /// The encrypted file
@@ -55,7 +55,7 @@ Examples:
 ///
 /// In the command, {} stands for the path. It is a FIFO, which can be read once, unless --no-fifo makes it a file in memory.
 /// Either is gone when the command ends; its exit code is passed on.
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(after_help = FILE_EXAMPLES)]
 pub struct ExecFileArgs {
     /// The encrypted file

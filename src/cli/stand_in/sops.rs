@@ -13,8 +13,11 @@ use zeroize::Zeroizing;
 
 use super::sops_args::{Command, Given, Misuse, SOPS};
 use crate::cli::args::{FormatArgs, OpenArgs, RecipientArgs};
+use crate::cli::change::{Changing, DataCheck, Outcome, WhenSame};
 use crate::cli::decrypt::{self, Plain};
-use crate::cli::encrypt::{self, Plan};
+use crate::cli::edit::{self, EditArgs, Edited, NewFile};
+use crate::cli::encrypt::{self, Made, Plan};
+use crate::cli::exec::{self, ExecEnvArgs, ExecFileArgs, Shape};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::file_status::{self, FileStatusArgs};
 use crate::cli::groups;
@@ -22,10 +25,10 @@ use crate::cli::readers::{self, Change, LockedOut};
 use crate::cli::session::{ConfigSearch, Input, Session, absolute};
 use crate::cli::update_keys::{self, UpdateKeysArgs};
 use crate::cli::{Global, shown};
-use crate::crypt::{SOPS_VERSION, Selection, SelectionRule, What, walk};
-use crate::document::{Document, Format, Indent, KeyPath, ParseError, ParseProblem, emit};
+use crate::crypt::{EncryptError, SOPS_VERSION, Sealed, Selection, SelectionRule, What, walk};
+use crate::document::{Document, Format, Indent, KeyPath, Numbers, ParseError, ParseProblem, Value, emit};
 use crate::host::target::{self, Target};
-use crate::host::{Host, clock};
+use crate::host::{Host, clock, files};
 
 /// Runs what was typed behind `sops`.
 pub fn run(words: &[OsString]) -> ExitCode {
@@ -79,6 +82,11 @@ pub fn run(words: &[OsString]) -> ExitCode {
         Some("groups add") => (Doing::Other, call.groups_add()),
         Some("groups delete") => (Doing::Other, call.groups_delete()),
         Some("filestatus") => (Doing::Other, call.file_status()),
+        Some("edit") => (Doing::Other, call.edit()),
+        Some("set") => (Doing::Other, call.set()),
+        Some("unset") => (Doing::Other, call.unset()),
+        Some("exec-env") => (Doing::Other, call.exec_env()),
+        Some("exec-file") => (Doing::Other, call.exec_file()),
         Some("completion bash") => (Doing::Other, call.session.answer(BASH.as_bytes())),
         Some("completion zsh") => (Doing::Other, call.session.answer(ZSH.as_bytes())),
         Some(name) => (Doing::Other, Err(not_available(name))),
@@ -153,11 +161,11 @@ impl Call {
             self.session.rule(&self.name(Some(&file)))?;
         }
         match modes {
-            [true, ..] => Err(not_available("set")),
+            [true, ..] => self.old_set(&file),
             [_, true, ..] => self.rotate(),
             [_, _, true, _] => self.decrypt(),
             [.., true] => self.encrypt(),
-            _ => Err(not_available("edit")),
+            _ => self.edit(),
         }
     }
 
@@ -172,20 +180,31 @@ impl Call {
         let (from, to) = self.types(&name);
         let plan = self.plan(&name, from)?;
         let input = self.read(file.as_deref(), &formats)?;
-        let plain = Document::parse(input, from).map_err(|error| Failure::of_parse(&name, &error))?;
+        let sealed = self.seal(&name, input, (from, to), &plan)?;
+        self.write(&output, &sealed.bytes, 0o644)
+    }
+
+    /// Encrypts a plain file of one format as one of another.
+    fn seal(
+        &self,
+        name: &Path,
+        bytes: Zeroizing<Vec<u8>>,
+        (from, to): (Format, Format),
+        plan: &Plan,
+    ) -> Result<Sealed, Failure> {
+        let plain = Document::parse(bytes, from).map_err(|error| Failure::of_parse(name, &error))?;
         if plain.roots().first().is_some_and(|root| root.attachment.is_some()) {
-            return Err(Failure::of_encrypt(&name, &crate::crypt::EncryptError::AlreadyEncrypted));
+            return Err(Failure::of_encrypt(name, &EncryptError::AlreadyEncrypted));
         }
         // An encrypted binary file is JSON.
         let to = if to == Format::Binary && from != to { Format::Json } else { to };
-        let indent = self.indent(to, &name)?;
-        let plain = encrypt::convert(&name, plain, to, indent)?;
+        let indent = self.indent(to, name)?;
+        let plain = encrypt::convert(name, plain, to, indent)?;
         let blanks = match indent {
             Indent::Blanks(blanks) => Some(blanks),
             _ => None,
         };
-        let sealed = plan.carry_out(&name, &plain, blanks, &self.session)?;
-        self.write(&output, &sealed.bytes, 0o644)
+        plan.carry_out(name, &plain, blanks, &self.session)
     }
 
     /// Who may read it and which values are encrypted, by flags and creation rule.
@@ -244,14 +263,159 @@ impl Call {
             Failure::new(Kind::ExtractPath, format!("error parsing --extract path: {}", shown(&error.to_string())))
         })?;
         let bytes = self.read(file.as_deref(), &formats)?;
-        let input = Input { name: name.clone(), bytes, format: from };
-        let plain = decrypt::open(input, &open, &self.session)?;
-        let document = as_sops_writes(plain, from).map_err(|error| Failure::of_parse(&name, &error))?;
+        let document = self.opened(Input { name: name.clone(), bytes, format: from }, &open)?;
         let bytes = match path.0.is_empty() {
             true => emit(&document, to, indent)?,
             false => decrypt::part(&name, &document, &path, to, indent)?,
         };
         self.write(&output, &bytes, 0o600)
+    }
+
+    /// Decrypts a file to the document that sops would write.
+    fn opened(&self, input: Input, open: &OpenArgs) -> Result<Document, Failure> {
+        let (name, format) = (input.name.clone(), input.format);
+        let plain = decrypt::open(input, open, &self.session)?;
+        as_sops_writes(plain, format).map_err(|error| Failure::of_parse(&name, &error))
+    }
+
+    fn edit(&self) -> Result<(), Failure> {
+        let file = self.file()?.ok_or_else(no_file)?;
+        let name = self.name(Some(&file));
+        let types = self.types_kept(&name)?;
+        let args = EditArgs {
+            formats: FormatArgs { input_type: Some(types.0), ..self.formats() },
+            show_master_keys: self.given.on("show-master-keys"),
+            // As sops, which never asks where the text lies.
+            allow_disk: true,
+            open: self.open_args()?,
+            file,
+            ..EditArgs::default()
+        };
+        // Only a file that does not exist has a rule.
+        let plan = (!args.file.exists()).then(|| self.plan(&name, types.0)).transpose()?;
+        let no_plan = || Failure::new(Kind::Refused, format!("{} is gone", shown(&name)));
+        let new = NewFile {
+            check: &|_, _| Ok(()),
+            encrypt: &|input| {
+                let sealed = self.seal(&input.name, input.bytes, types, plan.as_ref().ok_or_else(no_plan)?)?;
+                Ok(Made::New { sealed, about: None, readers: String::new() })
+            },
+        };
+        match edit::edit(&args, DataCheck::Any, &new, &self.session)? {
+            Edited::Unchanged => Err(Failure::new(Kind::Unchanged, "File has not changed, exiting.")),
+            Edited::Written(_) => Ok(()),
+        }
+    }
+
+    /// `--set '["path"] JSON'`
+    fn old_set(&self, file: &Path) -> Result<(), Failure> {
+        let text = self.given.text("set").unwrap_or_default();
+        let invalid = || Failure::new(Kind::KeyPath, "Invalid --set format");
+        let (path, value) = text.split_once("] ").ok_or_else(invalid)?;
+        let path = KeyPath::parse_sops(&format!("{path}]")).map_err(|_| invalid())?;
+        self.set_value(file, &path, value.as_bytes())
+    }
+
+    fn set(&self) -> Result<(), Failure> {
+        let given = &self.given;
+        if given.on("value-file") && given.on("value-stdin") {
+            return Err(Failure::new(Kind::Usage, "Error: cannot use both --value-file and --value-stdin"));
+        }
+        let missing = |message: &str| Err(Failure::new(Kind::Missing, message));
+        let (file, path, value) = match (given.words.as_slice(), given.on("value-stdin")) {
+            ([file, path], true) => (file, path, None),
+            ([file, path, value], false) => (file, path, Some(value)),
+            (_, true) => return missing("Error: no file specified, or index is missing: exactly 2 words are needed"),
+            (_, false) => {
+                return missing("Error: no file specified, or index and value are missing: exactly 3 words are needed");
+            }
+        };
+        let path = path_of(path, "Invalid set index format")?;
+        let value = match value {
+            None => files::read_stdin()?,
+            Some(file) if given.on("value-file") => {
+                files::read(Path::new(file)).map_err(|error| Failure { kind: Kind::Io, ..Failure::from(error) })?
+            }
+            Some(value) => Zeroizing::new(value.as_encoded_bytes().to_vec()),
+        };
+        self.set_value(Path::new(file), &path, &value)
+    }
+
+    fn set_value(&self, file: &Path, path: &KeyPath, json: &[u8]) -> Result<(), Failure> {
+        let value = Value::from_json(json, Numbers::AsSops)
+            .map_err(|_| Failure::new(Kind::KeyPath, "Value for --set is not valid JSON"))?;
+        self.change(file, |changing| changing.set(file, path, &value, &self.session))
+    }
+
+    fn unset(&self) -> Result<(), Failure> {
+        let [file, path] = self.given.words.as_slice() else {
+            return Err(Failure::new(Kind::Missing, "Error: no file specified, or index is missing"));
+        };
+        let (file, path) = (Path::new(file), path_of(path, "Invalid unset index format")?);
+        match self.change(file, |changing| changing.unset(file, &path, &self.session)) {
+            Err(failure) if failure.kind == Kind::NotFound && self.given.on("idempotent") => Ok(()),
+            other => other,
+        }
+    }
+
+    fn change(&self, file: &Path, make: impl FnOnce(&Changing<'_>) -> Result<Outcome, Failure>) -> Result<(), Failure> {
+        let name = self.name(Some(file));
+        let (format, _) = self.types_kept(&name)?;
+        let changing = Changing {
+            formats: &FormatArgs { input_type: Some(format), ..self.formats() },
+            open: &self.open_args()?,
+            same: if self.given.on("idempotent") { WhenSame::Leave } else { WhenSame::SealAgain },
+            data: DataCheck::Any,
+        };
+        make(&changing).map(drop).map_err(unreadable)
+    }
+
+    fn exec_env(&self) -> Result<(), Failure> {
+        let [file, command] = self.child_words()?;
+        let name = PathBuf::from(file);
+        let (format, _) = self.types(&name);
+        let input = Input { bytes: files::read(&name).map_err(|error| unreadable(error.into()))?, format, name };
+        let args = ExecEnvArgs {
+            pristine: self.given.on("pristine"),
+            same_process: self.given.on("same-process"),
+            user: self.given.text("user").map(str::to_owned),
+            file: input.name.clone(),
+            command: command.clone(),
+            ..ExecEnvArgs::default()
+        };
+        let document = self.opened(input, &self.open_args()?)?;
+        exec::with_variables(&args, &document, Shape::Flat).map_err(|failure| match failure.kind {
+            Kind::CannotHold => Failure { kind: Kind::No, ..failure },
+            _ => failure,
+        })
+    }
+
+    fn exec_file(&self) -> Result<(), Failure> {
+        let [file, command] = self.child_words()?;
+        let name = PathBuf::from(file);
+        let (format, to) = self.types(&name);
+        let indent = self.indent(to, &name)?;
+        let input = Input { bytes: files::read(&name).map_err(|error| unreadable(error.into()))?, format, name };
+        let args = ExecFileArgs {
+            no_fifo: self.given.on("no-fifo"),
+            filename: self.given.path("filename"),
+            allow_disk: true,
+            user: self.given.text("user").map(str::to_owned),
+            file: input.name.clone(),
+            command: command.clone(),
+            ..ExecFileArgs::default()
+        };
+        let document = self.opened(input, &self.open_args()?)?;
+        exec::with_text(&args, emit(&document, to, indent)?, &self.session)
+    }
+
+    /// The file and the command of `exec-env` and `exec-file`.
+    fn child_words(&self) -> Result<&[OsString; 2], Failure> {
+        if self.given.on("background") {
+            return Err(not_available("--background"));
+        }
+        let words = self.given.words.as_slice().try_into();
+        words.map_err(|_| Failure::new(Kind::Usage, "error: missing file to decrypt"))
     }
 
     fn rotate(&self) -> Result<(), Failure> {
@@ -391,6 +555,15 @@ impl Call {
         (of("input-type"), of("output-type"))
     }
 
+    /// The same for commands that change a file, which stays in its format.
+    fn types_kept(&self, name: &Path) -> Result<(Format, Format), Failure> {
+        let (from, to) = self.types(name);
+        match from == to {
+            true => Ok((from, to)),
+            false => Err(Failure::new(Kind::Usage, format!("a file of {from} that is changed cannot become {to}"))),
+        }
+    }
+
     fn formats(&self) -> FormatArgs {
         FormatArgs { filename_override: self.given.path("filename-override"), ..FormatArgs::default() }
     }
@@ -524,6 +697,21 @@ fn first_line(failure: &Failure, doing: Doing) -> String {
     match message.starts_with(phrase) {
         true => message.clone(),
         false => format!("{phrase} {message}"),
+    }
+}
+
+/// A key path as sops reads it.
+fn path_of(word: &std::ffi::OsStr, invalid: &str) -> Result<KeyPath, Failure> {
+    let fail = |why: String| Failure::new(Kind::KeyPath, format!("{invalid}: {why}"));
+    let word = word.to_str().ok_or_else(|| fail("it is not UTF-8".into()))?;
+    KeyPath::parse_sops(word).map_err(|error| fail(shown(&error.to_string()).to_string()))
+}
+
+/// For commands that have no code of their own for a file that is not there.
+fn unreadable(failure: Failure) -> Failure {
+    match failure.kind {
+        Kind::Missing => Failure { kind: Kind::Input, ..failure },
+        _ => failure,
     }
 }
 
