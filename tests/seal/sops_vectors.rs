@@ -3,6 +3,7 @@
 //! The folder's own README says how the rows were made. Where seal differs on purpose, [`DIFFERENT`] says so and why.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::support::{Folder, Ran, Step, repository};
@@ -153,6 +154,8 @@ fn as_sops() -> Folder {
             folder.write(name, std::fs::read(&path).expect("a vector can be read"));
         }
     }
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path("steps/ed.sh"), executable).expect("modes can be set");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_seal"), folder.path("sops")).expect("links can be made");
     folder
 }
@@ -357,4 +360,76 @@ fn what_seal_encrypts_by_each_row_opens_as_sops_printed_it() {
         }
     }
     assert_none(&wrong);
+}
+
+/// The words of a step, with `FILE` filled in: a path and a JSON value may hold blanks.
+fn step_words(how: &str, file: &str) -> Vec<String> {
+    let (flags, rest) = how.split_once("FILE").expect("a step names its file");
+    let rest = rest.trim_start();
+    let values = rest.split_once("] ").map(|(path, value)| vec![format!("{path}]"), value.to_owned()]);
+    let values = values.unwrap_or_else(|| (!rest.is_empty()).then(|| rest.to_owned()).into_iter().collect());
+    let mut words = words(flags.trim_end());
+    words.push(file.to_owned());
+    words.extend(values);
+    words
+}
+
+/// The `ENC[…]` of a file's values, by line; those of the envelope left out.
+fn ciphertexts(text: &[u8]) -> BTreeSet<String> {
+    let text = String::from_utf8_lossy(text).into_owned();
+    let values = text.split_once("\nsops:").map_or(text.as_str(), |(values, _)| values);
+    values.lines().filter(|line| line.contains("ENC[")).map(|line| line.trim().to_owned()).collect()
+}
+
+fn field(text: &[u8], name: &str) -> Vec<String> {
+    let start = format!("{name}: ");
+    let text = String::from_utf8_lossy(text).into_owned();
+    let lines = text.lines().map(|line| line.trim_start().trim_start_matches("- "));
+    lines.filter_map(|line| line.strip_prefix(&start)).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_step_leaves_what_sops_left() {
+    let folder = as_sops();
+    let mut steps = 0;
+    for row in rows().iter().filter(|row| row.file.starts_with("steps/")) {
+        let name = row.file.strip_suffix(".after.yaml").expect("named after the step");
+        let file = format!("{name}.yaml");
+        let before = folder.read(&row.plain);
+        folder.write(&file, &before);
+        let editor = if name.ends_with("nochange") { "true" } else { "steps/ed.sh" };
+        let step = opened_with(sops(&folder, &step_words(&row.how, &file)), &row.identity).env("SOPS_EDITOR", editor);
+        let ran = step.run().exits(row.exit);
+        let (after, theirs) = (folder.read(&file), folder.read(&row.file));
+        steps += 1;
+
+        assert_eq!(after == before, row.expected == "unchanged", "{}\n{ran}", row.title());
+        if row.exit == 200 {
+            assert_eq!(ran.stderr_text(), "File has not changed, exiting.\n");
+        }
+        let plain = |file: &str| opened_with(sops(&folder, &["decrypt", file]), "keys/key12.txt").ok();
+        assert_eq!(plain(&file), plain(&row.file), "{}", row.title());
+        if let Some(peer) = folder.peer("sops", ["decrypt", &file]) {
+            assert_eq!(opened_with(peer, "keys/key12.txt").ok(), plain(&row.file), "{}", row.title());
+        }
+        for same in ["version", "recipient", "shamir_threshold"] {
+            assert_eq!(field(&after, same), field(&theirs, same), "{same} of {}", row.title());
+        }
+        let kept = |file: &[u8]| ciphertexts(&before).intersection(&ciphertexts(file)).count();
+        if name.contains("rotate") {
+            // sops draws no new nonces for the new data key; seal does.
+            assert_eq!(kept(&after), 0, "{}", row.title());
+            let nonces = |file: &[u8]| -> BTreeSet<String> {
+                let texts = ciphertexts(file).into_iter();
+                texts.filter_map(|text| Some(text.split_once("iv:")?.1.split_once(',')?.0.to_owned())).collect()
+            };
+            assert!(nonces(&before).is_disjoint(&nonces(&after)), "{}", row.title());
+        } else {
+            // Of equal values in a list sops keeps one ciphertext, seal all.
+            assert!(kept(&after) >= kept(&theirs), "{}", row.title());
+        }
+        let stays = name.ends_with("updatekeys") || row.expected == "unchanged";
+        assert_eq!(field(&after, "mac") == field(&before, "mac"), stays, "{}", row.title());
+    }
+    assert_eq!(steps, 12);
 }
