@@ -9,7 +9,9 @@ mod config_show;
 mod change;
 mod decrypt;
 mod doctor;
+mod edit;
 mod encrypt;
+mod exec;
 mod failure;
 mod file_status;
 mod groups;
@@ -21,6 +23,7 @@ mod many;
 mod readers;
 mod rotate;
 mod session;
+mod stand_in;
 mod update_keys;
 mod verify;
 mod merge;
@@ -90,6 +93,9 @@ enum Command {
     #[command(name = "updatekeys")]
     UpdateKeys(update_keys::UpdateKeysArgs),
     Verify(verify::VerifyArgs),
+    Edit(edit::EditArgs),
+    ExecEnv(exec::ExecEnvArgs),
+    ExecFile(exec::ExecFileArgs),
     Set(change::SetArgs),
     Unset(change::UnsetArgs),
     Get(change::GetArgs),
@@ -102,6 +108,9 @@ enum Command {
 
 /// Runs the command that was typed and gives the exit code.
 pub fn run() -> ExitCode {
+    if let Some(code) = stand_in::run(&std::env::args_os().collect::<Vec<_>>()) {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -122,6 +131,9 @@ pub fn run() -> ExitCode {
         Command::Rotate(args) => rotate::run(args, &session),
         Command::UpdateKeys(args) => update_keys::run(args, &session),
         Command::Verify(args) => verify::run(args, &session),
+        Command::Edit(args) => edit::run(args, &session),
+        Command::ExecEnv(args) => exec::exec_env(args, &session),
+        Command::ExecFile(args) => exec::exec_file(args, &session),
         Command::Set(args) => change::set(args, &session),
         Command::Unset(args) => change::unset(args, &session),
         Command::Get(args) => change::get(args, &session),

@@ -320,6 +320,10 @@ impl Opened<'_> {
         let token = &self.tokens[number];
         match (token.place, &token.value) {
             (What::Leaf(leaf), value) => self.encrypted.document.spell(leaf, value),
+            // Only INI has comments of several lines.
+            (What::Comment(_), Scalar::Str(text)) if self.encrypted.format == Format::Ini => {
+                Zeroizing::new(text.bytes(self.encrypted.document.source()).to_vec())
+            }
             (What::Comment(_), Scalar::Str(text)) => {
                 let text = text.bytes(self.encrypted.document.source());
                 // sops makes one comment of all lines that stand above a key in INI.

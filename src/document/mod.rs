@@ -30,7 +30,7 @@ pub use attachment::{Attachment, AttachmentStyle};
 pub use change::{ChangeError, Numbers, Value, ValueError};
 pub use diff::{Change, ChangeKind, changes};
 pub use edit::Edits;
-pub use emit::{EmitError, Indent, emit, emit_value};
+pub use emit::{EmitError, Indent, emit, emit_value, untyped};
 pub use format::{Format, UnknownFormat};
 pub use key_path::{KeyPath, KeyPathError, Step};
 pub use merge::{Conflict, Merged, merge};
@@ -106,6 +106,28 @@ impl Document {
     /// The documents in the file, in order.
     pub fn roots(&self) -> &[Root] {
         &self.roots
+    }
+
+    /// Puts comments that stand behind a value on lines of their own, where the document is written anew ([`emit`]).
+    ///
+    /// `moved` are the spans of those comments. The bytes stay as they are.
+    pub fn lift_comments(&mut self, moved: &std::collections::HashSet<Span>) {
+        fn lift(branch: &mut Branch, moved: &std::collections::HashSet<Span>) {
+            for item in &mut branch.items {
+                let mut node = &mut item.node;
+                while let Node::Alias { target, .. } = node {
+                    node = std::sync::Arc::make_mut(target);
+                }
+                match node {
+                    Node::Comment(comment) => comment.inline &= !moved.contains(&comment.span),
+                    Node::Map(branch) | Node::List(branch) => lift(branch, moved),
+                    Node::Leaf(_) | Node::Alias { .. } => {}
+                }
+            }
+        }
+        if !moved.is_empty() {
+            self.roots.iter_mut().for_each(|root| lift(&mut root.branch, moved));
+        }
     }
 
     /// The bytes of a text of this document.

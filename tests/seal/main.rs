@@ -14,3 +14,4 @@ mod exec;
 mod git;
 mod house;
 mod layout;
+mod sops_vectors;
