@@ -11,7 +11,12 @@ use crate::support::sealing::{data_key, identity, open, reseal, seal, seal_case,
 use crate::support::{Folder, peer, repository};
 
 /// Documents that sops takes and seal refuses, each with its reason in `tests/documents/README.md`.
-const REFUSED: [&str; 2] = ["unicode/utf16-be.yaml", "unicode/utf16-le.yaml"];
+const REFUSED: [&str; 4] = [
+    "comments/tight-behind-quotes.yaml",
+    "unicode/nel-ends-a-line.yaml",
+    "unicode/utf16-be.yaml",
+    "unicode/utf16-le.yaml",
+];
 
 /// The documents of the corpus that sops accepts.
 fn corpus() -> Vec<PathBuf> {
@@ -46,7 +51,12 @@ fn selections() -> [Option<SelectionRule>; 6] {
 /// What a document comes back as differs from it.
 fn comes_back(case: &Case) -> Result<(), String> {
     let sealed = match seal_case(case) {
-        Err(why) if why.contains("also matches encrypted comments") => return Ok(()),
+        Err(why)
+            if why.contains("also matches encrypted comments")
+                || why.contains("alias for values that comments choose") =>
+        {
+            return Ok(());
+        }
         other => other?,
     };
     let back = open(&sealed, case.format)?;
@@ -99,7 +109,11 @@ fn ciphertexts(bytes: &[u8], format: Format) -> Vec<String> {
 }
 
 /// One value of a document that can be replaced where it stands: its number among those, its span and its new text.
-fn replacement(document: &Document, chosen: Option<(&Selection, bool)>, random: &mut Random) -> Option<(usize, Span, Vec<u8>)> {
+fn replacement(
+    document: &Document,
+    chosen: Option<(&Selection, bool)>,
+    random: &mut Random,
+) -> Option<(usize, Span, Vec<u8>)> {
     let mut found = Vec::new();
     let anchored = |span: Span| {
         let before = document.source()[..span.start as usize].trim_ascii_end();
@@ -116,6 +130,7 @@ fn replacement(document: &Document, chosen: Option<(&Selection, bool)>, random: 
             && wanted.is_none_or(|wanted| wanted == site.chosen)
             && !matches!(leaf.style, Style::Literal { .. } | Style::Folded { .. } | Style::None)
             && !matches!(&leaf.scalar, Scalar::Null)
+            && !matches!(&leaf.scalar, Scalar::Str(text) if document.text(text).is_empty())
         {
             let value = Scalar::Str(Text::owned(*b"edited"));
             found.push((leaf.span, document.spell(leaf, &value).to_vec()));
@@ -193,7 +208,8 @@ proptest! {
     #[test]
     fn plain_values_edited_by_hand_stay_edited(seed: u64) {
         let case = Case { mac_only_encrypted: true, ..generate::case(seed) };
-        prop_assume!(case.format != Format::Binary && readable(&case).is_some());
+        // What an expanded alias holds can be edited on its own, which no edit of the plain file can say.
+        prop_assume!(!case.plain.windows(2).any(|two| two == b"*n") && case.format != Format::Binary && readable(&case).is_some());
         let Ok(sealed) = seal_case(&case) else { return Ok(()) };
         let encrypted = Encrypted::parse(sealed.clone(), case.format).unwrap();
         let plain_ones = Some((encrypted.selection(), false));
@@ -211,9 +227,8 @@ proptest! {
         prop_assert_eq!(number, other);
         let expected = replaced(&case.plain, span, &text);
         prop_assume!(Document::parse(expected.clone(), case.format).is_ok());
-        let whole = String::from_utf8_lossy(&case.plain).contains("*n");
         prop_assert_eq!(values(&back, case.format).map(|v| v.values), values(&expected, case.format).map(|v| v.values), "{:?}", case);
-        if !whole && !crypt_is_whole(&case) {
+        if !crypt_is_whole(&case) {
             prop_assert_eq!(String::from_utf8_lossy(&back), String::from_utf8_lossy(&expected), "{:?}", case);
         }
     }
@@ -221,7 +236,17 @@ proptest! {
 
 /// Why random documents are refused, see `tests/documents/README.md`.
 fn refused(why: &str) -> bool {
-    ["is not a string", "beyond 64 bits", "occurs twice", "reserved for the envelope"].iter().any(|known| why.contains(known))
+    [
+        "is not a string",
+        "comment would belong elsewhere",
+        "also matches encrypted comments",
+        "alias for values that comments choose",
+        "beyond 64 bits",
+        "occurs twice",
+        "reserved for the envelope",
+    ]
+    .iter()
+    .any(|known| why.contains(known))
 }
 
 /// Whether values alone do not say how the file is laid out: block scalars and list comments move with their lines.
@@ -242,7 +267,9 @@ fn sealed_with_layout(plain: &str) -> (Vec<u8>, String) {
 fn layout_of_another_file_is_ignored() {
     let (one, of_one) = sealed_with_layout("a: 0x10\nb: 'x'\n");
     let (other, of_other) = sealed_with_layout("a: 0o7\nb: 'y'\n");
-    for (file, own, foreign, expected) in [(&one, &of_one, &of_other, "a: 16\nb: 'x'\n"), (&other, &of_other, &of_one, "a: 7\nb: 'y'\n")] {
+    for (file, own, foreign, expected) in
+        [(&one, &of_one, &of_other, "a: 16\nb: 'x'\n"), (&other, &of_other, &of_one, "a: 7\nb: 'y'\n")]
+    {
         let text = String::from_utf8(file.clone()).unwrap();
         let swapped = text.replace(own.as_str(), foreign);
         assert_ne!(text, swapped);
@@ -251,7 +278,10 @@ fn layout_of_another_file_is_ignored() {
         let damaged = text.replace(own.as_str(), &own.replacen("data:", "data:AAAA", 1));
         assert_eq!(String::from_utf8(open(damaged.as_bytes(), Format::Yaml).unwrap()).unwrap(), expected);
         let gone: Vec<&str> = text.lines().filter(|line| !line.contains(own.as_str())).collect();
-        assert_eq!(String::from_utf8(open(gone.join("\n").as_bytes(), Format::Yaml).unwrap()).unwrap().trim_end(), expected.trim_end());
+        assert_eq!(
+            String::from_utf8(open(gone.join("\n").as_bytes(), Format::Yaml).unwrap()).unwrap().trim_end(),
+            expected.trim_end()
+        );
     }
 }
 
@@ -287,7 +317,12 @@ fn what_sops_rewrote_opens_without_its_layout() {
         let sops = folder.peer("sops", words).expect("asked for above");
         sops.env("SOPS_AGE_KEY_FILE", identity()).ok();
         let back = open(&folder.read("file.yaml"), Format::Yaml).unwrap();
-        let found: Vec<String> = values(&back, Format::Yaml).unwrap().values.into_iter().map(|(_, _, v)| String::from_utf8(v).unwrap()).collect();
+        let found: Vec<String> = values(&back, Format::Yaml)
+            .unwrap()
+            .values
+            .into_iter()
+            .map(|(_, _, v)| String::from_utf8(v).unwrap())
+            .collect();
         assert_eq!(found, ["16", expected, "y"]);
     }
     assert!(Path::new(&folder.path("file.yaml")).is_file());

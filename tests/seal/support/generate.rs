@@ -77,26 +77,137 @@ pub fn selection(random: &mut Random) -> Option<SelectionRule> {
 }
 
 const KEYS: [&str; 20] = [
-    "a", "b", "c", "data", "stringData", "metadata", "name", "kind", "password", "token_enc", "host_plain", "port_unencrypted",
-    "x y", "tls.crt", "a/b", "ключ", "emoji-😀", "-dash", "under_score", "k1",
+    "a",
+    "b",
+    "c",
+    "data",
+    "stringData",
+    "metadata",
+    "name",
+    "kind",
+    "password",
+    "token_enc",
+    "host_plain",
+    "port_unencrypted",
+    "x y",
+    "tls.crt",
+    "a/b",
+    "ключ",
+    "emoji-😀",
+    "-dash",
+    "under_score",
+    "k1",
 ];
 const WORDS: [&str; 22] = [
-    "alpha", "beta", "hunter2", "s3cr3t", "größer", "東京", "😀", "a:b", "c#d", "x=y", "-", "--", "it's", "\"q\"", "{{x}}", "%d",
-    "@home", "&amp", "*", "\\n", "`tick`", "100%",
+    "alpha", "beta", "hunter2", "s3cr3t", "größer", "東京", "😀", "a:b", "c#d", "x=y", "-", "--", "it's", "\"q\"",
+    "{{x}}", "%d", "@home", "&amp", "*", "\\n", "`tick`", "100%",
 ];
 const COMMENTS: [&str; 14] = [
-    "# a note", "#tight", "#", "# seal:plain", "# seal:secret", "#  two blanks", "# key: value", "# größer 東京 😀", "## double", "# trailing  ",
-    "# 'quote", "# \"quote", "#\ttab", "# - item",
+    "# a note",
+    "#tight",
+    "#",
+    "# seal:plain",
+    "# seal:secret",
+    "#  two blanks",
+    "# key: value",
+    "# größer 東京 😀",
+    "## double",
+    "# trailing  ",
+    "# 'quote",
+    "# \"quote",
+    "#\ttab",
+    "# - item",
 ];
 /// Plain scalars that YAML may take for something other than text.
 const TYPED: [&str; 88] = [
-    "0", "1", "-1", "+1", "42", "007", "017", "08", "0o17", "0x1F", "0b101", "-0x1f", "1_000", "9223372036854775807", "-9223372036854775808",
-    "18446744073709551616", "0.0", "1.0", "1.5", "-1.5", "+1.5", ".5", "5.", "1e3", "1E3", "1e-7", "1.5e+10", "1e21", "123456789012345678901234567890",
-    "1e400", ".inf", "-.inf", "+.INF", ".nan", ".NaN", "true", "True", "TRUE", "false", "False", "FALSE", "yes", "no", "on", "off", "y", "n",
-    "null", "Null", "NULL", "~", "2024-01-02", "2024-1-2", "2024-01-02T03:04:05Z", "2024-01-02T03:04:05.120+02:00", "2024-01-02 03:04:05",
-    "2024-01-02t03:04:05-07:00", "2024-13-45", "12:30:45", "190:20:30", "1.2.3", "v1", "1.2.3.4", "0x1p3", "1,000", "12e", "0xZZ", "-", ".", "..",
-    "=", "<<", "tRue", "!!str 5", "!!str true", "!!int \"5\"", "!!float 3", "!!bool \"true\"", "!custom x", "!!null \"\"", "!!str", "!!binary aGVsbG8=",
-    "!!timestamp 2024-01-02", "! 12", "1e3_0", "0.1", "3.141592653589793238", "1__0",
+    "0",
+    "1",
+    "-1",
+    "+1",
+    "42",
+    "007",
+    "017",
+    "08",
+    "0o17",
+    "0x1F",
+    "0b101",
+    "-0x1f",
+    "1_000",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "18446744073709551616",
+    "0.0",
+    "1.0",
+    "1.5",
+    "-1.5",
+    "+1.5",
+    ".5",
+    "5.",
+    "1e3",
+    "1E3",
+    "1e-7",
+    "1.5e+10",
+    "1e21",
+    "123456789012345678901234567890",
+    "1e400",
+    ".inf",
+    "-.inf",
+    "+.INF",
+    ".nan",
+    ".NaN",
+    "true",
+    "True",
+    "TRUE",
+    "false",
+    "False",
+    "FALSE",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "y",
+    "n",
+    "null",
+    "Null",
+    "NULL",
+    "~",
+    "2024-01-02",
+    "2024-1-2",
+    "2024-01-02T03:04:05Z",
+    "2024-01-02T03:04:05.120+02:00",
+    "2024-01-02 03:04:05",
+    "2024-01-02t03:04:05-07:00",
+    "2024-13-45",
+    "12:30:45",
+    "190:20:30",
+    "1.2.3",
+    "v1",
+    "1.2.3.4",
+    "0x1p3",
+    "1,000",
+    "12e",
+    "0xZZ",
+    "-",
+    ".",
+    "..",
+    "=",
+    "<<",
+    "tRue",
+    "!!str 5",
+    "!!str true",
+    "!!int \"5\"",
+    "!!float 3",
+    "!!bool \"true\"",
+    "!custom x",
+    "!!null \"\"",
+    "!!str",
+    "!!binary aGVsbG8=",
+    "!!timestamp 2024-01-02",
+    "! 12",
+    "1e3_0",
+    "0.1",
+    "3.141592653589793238",
+    "1__0",
 ];
 
 /// A random YAML file.
@@ -364,7 +475,10 @@ impl Yaml<'_> {
                 self.out.push_str(if fits { typed } else { "0x10" });
             }
             3..5 => {
-                let mut text = self.random.pick(&["plain", "p@ss", "größer", "x", "a-b", "/path/to", "1a", "tr\u{e4}ger"]).to_owned();
+                let mut text = self
+                    .random
+                    .pick(&["plain", "p@ss", "größer", "x", "a-b", "/path/to", "1a", "tr\u{e4}ger"])
+                    .to_owned();
                 for _ in 0..self.random.below(3) {
                     text.push_str(&break_here(self));
                     text.push_str(self.random.pick(&["more", "words", "here", "2", "true", "東京"]));
@@ -390,7 +504,21 @@ impl Yaml<'_> {
                 for _ in 0..self.random.below(4) {
                     match self.random.below(5) {
                         0 => text.push_str(self.random.pick(&[
-                            "\\n", "\\t", "\\\"", "\\\\", "\\u00e9", "\\x41", "\\U0001F600", "\\0", "\\e", "\\r", "\\N", "\\_", "\\L", "\\ ", "\\x7f",
+                            "\\n",
+                            "\\t",
+                            "\\\"",
+                            "\\\\",
+                            "\\u00e9",
+                            "\\x41",
+                            "\\U0001F600",
+                            "\\0",
+                            "\\e",
+                            "\\r",
+                            "\\N",
+                            "\\_",
+                            "\\L",
+                            "\\ ",
+                            "\\x7f",
                         ])),
                         1 if !in_flow && self.random.percent(40) => {
                             text.push_str(&format!("\\\n{}", " ".repeat(column + 1 + self.random.below(3))));
@@ -423,7 +551,8 @@ impl Yaml<'_> {
         }
         self.out.push_str(&header);
         self.out.push('\n');
-        let inner = if leading { column.saturating_sub(usize::from(self.in_item(column))) + deeper } else { column + deeper };
+        let inner =
+            if leading { column.saturating_sub(usize::from(self.in_item(column))) + deeper } else { column + deeper };
         if leading {
             self.out.push_str(&" ".repeat(inner));
             self.out.push_str("  leading blanks\n");
@@ -438,7 +567,16 @@ impl Yaml<'_> {
                 self.out.push_str(self.random.pick(&[" ", "  ", "\t"]));
             }
             let line = self.random.pick(&[
-                "-----BEGIN KEY-----", "MIIBVgIBADANBgkq", "line", "# no comment", "key: value", "- item", "größer 😀", "trailing  ", "\"quoted\"", "x",
+                "-----BEGIN KEY-----",
+                "MIIBVgIBADANBgkq",
+                "line",
+                "# no comment",
+                "key: value",
+                "- item",
+                "größer 😀",
+                "trailing  ",
+                "\"quoted\"",
+                "x",
             ]);
             self.out.push_str(line);
             self.out.push('\n');
@@ -451,7 +589,9 @@ impl Yaml<'_> {
     /// Whether the line that is being written is one of a list item, whose column was counted one up.
     fn in_item(&self, column: usize) -> bool {
         let lines: Vec<&str> = self.out.trim_end_matches('\n').rsplit('\n').take(1).collect();
-        lines.first().is_some_and(|line| column > 0 && line[..].as_bytes().get(column - 1) == Some(&b'-') && !line.contains(": "))
+        lines.first().is_some_and(|line| {
+            column > 0 && line[..].as_bytes().get(column - 1) == Some(&b'-') && !line.contains(": ")
+        })
     }
 
     fn flow(&mut self, depth: usize) {
@@ -511,11 +651,36 @@ pub fn json(random: &mut Random) -> Vec<u8> {
 
 fn json_value(random: &mut Random, out: &mut String, style: usize, depth: usize, object: bool) {
     const STRINGS: [&str; 12] = [
-        "", "plain", "größer 東京 😀", "\\u00e9\\ud83d\\ude00", "a\\nb\\tc", "\\\"q\\\"", "\\\\", "\\/", "<>&", "5", "true", "\\u2028",
+        "",
+        "plain",
+        "größer 東京 😀",
+        "\\u00e9\\ud83d\\ude00",
+        "a\\nb\\tc",
+        "\\\"q\\\"",
+        "\\\\",
+        "\\/",
+        "<>&",
+        "5",
+        "true",
+        "\\u2028",
     ];
     const NUMBERS: [&str; 16] = [
-        "0", "1", "-1", "-0", "-0.0", "1.0", "1.5", "1e3", "1E-7", "1e21", "9007199254740993", "9223372036854775807", "9223372036854775808",
-        "123456789012345678901234567890", "0.1", "1.7976931348623157e308",
+        "0",
+        "1",
+        "-1",
+        "-0",
+        "-0.0",
+        "1.0",
+        "1.5",
+        "1e3",
+        "1E-7",
+        "1e21",
+        "9007199254740993",
+        "9223372036854775807",
+        "9223372036854775808",
+        "123456789012345678901234567890",
+        "0.1",
+        "1.7976931348623157e308",
     ];
     let nested = object || (depth < 4 && random.percent(30));
     if !nested {
@@ -563,9 +728,32 @@ pub fn dotenv(random: &mut Random) -> Vec<u8> {
             0 => out.push('\n'),
             1 => out.push_str(&format!("{}\n", random.pick(&COMMENTS))),
             _ => {
-                let key = random.pick(&["A", "B_plain", "PASSWORD", "password", "data", "TOKEN_enc", "export X", "k.e-y", "größe", "a"]);
+                let key = random.pick(&[
+                    "A",
+                    "B_plain",
+                    "PASSWORD",
+                    "password",
+                    "data",
+                    "TOKEN_enc",
+                    "export X",
+                    "k.e-y",
+                    "größe",
+                    "a",
+                ]);
                 let value = random.pick(&[
-                    "", "x", "\"quoted\"", "'single'", "a=b=c", " blanks around ", "# no comment", "a # b", "a\\nb", "größer 😀", "5", "true", "\\\\n",
+                    "",
+                    "x",
+                    "\"quoted\"",
+                    "'single'",
+                    "a=b=c",
+                    " blanks around ",
+                    "# no comment",
+                    "a # b",
+                    "a\\nb",
+                    "größer 😀",
+                    "5",
+                    "true",
+                    "\\\\n",
                 ]);
                 out.push_str(&format!("{key}{number}={value}\n"));
             }
@@ -597,7 +785,20 @@ pub fn ini(random: &mut Random) -> Vec<u8> {
             let name = random.pick(&["user", "password", "token_enc", "host_plain", "a", "k.e-y", "größe"]);
             let delimiter = random.pick(&[" = ", "=", ": ", "  =  "]);
             let value = random.pick(&[
-                "", "x", "two words", "\"quoted\"", "\"\"\"triple\"\"\"", "`tick`", "größer 😀", "5", "true", "%(user)s", "a=b", "x ; about x", "a\\nb", "'s'",
+                "",
+                "x",
+                "two words",
+                "\"quoted\"",
+                "\"\"\"triple\"\"\"",
+                "`tick`",
+                "größer 😀",
+                "5",
+                "true",
+                "%(user)s",
+                "a=b",
+                "x ; about x",
+                "a\\nb",
+                "'s'",
             ]);
             out.push_str(&format!("{name}{key}{delimiter}{value}\n"));
         }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use seal::crypt::{
-    self, DataKey, Encrypted, Envelope, KeyService, MacCheck, Opened, Plaintext, Recipient, Sealed, Sealing, SelectionRule, WrappedKey, walk,
+    self, DataKey, Encrypted, Envelope, KeyService, MacCheck, Opened, Plaintext, Recipient, Sealed, Sealing,
+    SelectionRule, WrappedKey, walk,
 };
 use seal::document::{AttachmentStyle, Document, Format, Scalar, float_plain};
 use seal::keys::identities::{Holds, Place, Source};
@@ -88,7 +89,8 @@ pub fn data_key_of(encrypted: &Encrypted) -> Result<DataKey, String> {
     if envelope.groups == [vec![wrapped]] {
         return Ok(DataKey::from_bytes(key.expose()).expect("it has its length"));
     }
-    let (key, _) = keyring().unwrap_any(&envelope.groups, envelope.threshold, &[]).map_err(|error| error.to_string())?;
+    let (key, _) =
+        keyring().unwrap_any(&envelope.groups, envelope.threshold, &[]).map_err(|error| error.to_string())?;
     Ok(key)
 }
 
