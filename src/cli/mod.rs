@@ -4,12 +4,23 @@
 //! What several commands need of a file (its config, its data key, sealing it again) is in [`session`].
 
 mod args;
+mod check;
+mod config_show;
+mod change;
 mod decrypt;
+mod doctor;
 mod encrypt;
 mod failure;
+mod file_status;
+mod groups;
 mod init;
+mod keys;
 mod many;
+mod readers;
+mod rotate;
 mod session;
+mod update_keys;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +76,19 @@ enum Command {
     Init(init::InitArgs),
     Encrypt(encrypt::EncryptArgs),
     Decrypt(decrypt::DecryptArgs),
+    Config(config_show::ConfigArgs),
+    Doctor(doctor::DoctorArgs),
+    #[command(name = "filestatus")]
+    FileStatus(file_status::FileStatusArgs),
+    Groups(groups::GroupsArgs),
+    Keys(keys::KeysArgs),
+    Rotate(rotate::RotateArgs),
+    #[command(name = "updatekeys")]
+    UpdateKeys(update_keys::UpdateKeysArgs),
+    Verify(verify::VerifyArgs),
+    Set(change::SetArgs),
+    Unset(change::UnsetArgs),
+    Get(change::GetArgs),
 }
 
 /// Runs the command that was typed and gives the exit code.
@@ -81,6 +105,17 @@ pub fn run() -> ExitCode {
         Command::Init(args) => init::run(args, &session),
         Command::Encrypt(args) => encrypt::run(args, &session),
         Command::Decrypt(args) => decrypt::run(args, &session),
+        Command::Config(args) => config_show::run(args, &session),
+        Command::Doctor(args) => doctor::run(args, &session),
+        Command::FileStatus(args) => file_status::run(args, &session),
+        Command::Groups(args) => groups::run(args, &session),
+        Command::Keys(args) => keys::run(args, &session),
+        Command::Rotate(args) => rotate::run(args, &session),
+        Command::UpdateKeys(args) => update_keys::run(args, &session),
+        Command::Verify(args) => verify::run(args, &session),
+        Command::Set(args) => change::set(args, &session),
+        Command::Unset(args) => change::unset(args, &session),
+        Command::Get(args) => change::get(args, &session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

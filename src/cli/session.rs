@@ -18,7 +18,7 @@ use crate::crypt::{
 use crate::document::{AttachmentStyle, Document, Format};
 use crate::host::files::{self, FileError};
 use crate::host::terminal::{Line, Role};
-use crate::host::{Environment, Host, Terminal, clock, random};
+use crate::host::{Environment, Host, Terminal, Written, clock, random};
 use crate::keys::{AgeService, Ask, Keyring, identities};
 
 /// One run of seal.
@@ -143,6 +143,36 @@ impl Session {
             (Keyring::new(vec![Box::new(age.clone())]), age)
         });
         keyring
+    }
+
+    /// Decrypts a file that was read, and checks its MAC as `open` says.
+    pub fn decrypt(
+        &self,
+        name: &Path,
+        bytes: Zeroizing<Vec<u8>>,
+        format: Format,
+        open: &OpenArgs,
+    ) -> Result<Plaintext, Failure> {
+        let encrypted = read_encrypted(name, bytes, format)?;
+        let key = self.data_key(name, encrypted.envelope(), open)?;
+        Ok(self::open(name, &encrypted, &key, open.mac_check())?.plain())
+    }
+
+    /// Says what is odd about identity files that were read.
+    pub fn warn_of_keys(&self) {
+        for warning in self.key_warnings() {
+            self.warn(&shown(&warning).to_string());
+        }
+    }
+
+    /// Says what a write could not keep.
+    pub fn warn_of_links(&self, file: &Path, written: Written) {
+        if written.other_links {
+            self.warn(&format!("{} has other hard links, which still have the old content", shown(file)));
+        }
+        if written.owner_changed {
+            self.warn(&format!("the owner or group of {} could not be kept", shown(file)));
+        }
     }
 
     /// Warnings about identity files that were read.

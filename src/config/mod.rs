@@ -3,6 +3,7 @@
 //! Text in, values out. Finding the file is the work of [`host`](crate::host). What sops 3.13 reads is read here in the same
 //! way; what it ignores without a word is ignored with a [`Warning`]. Source: sops, config/config.go.
 
+mod add_recipient;
 mod creation_rule;
 mod destination;
 mod fields;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_yaml::Value;
 
+pub use add_recipient::{CannotAdd, with_recipient};
 pub use creation_rule::{CreationRule, NoRule, Rule, RuleError, Tried};
 pub use destination::{Destination, DestinationRule};
 pub use nearest::nearest;

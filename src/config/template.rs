@@ -23,7 +23,7 @@ pub fn default_config_text(path_regex: &str, recipients: &[Recipient]) -> String
 }
 
 /// Plain where YAML reads it back as the same text, else in single quotes.
-fn scalar(text: &str) -> String {
+pub(super) fn scalar(text: &str) -> String {
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || "^\\/(.".contains(c))
         && !text.ends_with([':', ' '])
         && !text.contains(": ")

@@ -421,7 +421,12 @@ fn same_branch<'t>(
             }
             continue;
         }
-        let Some((_, other)) = others.next() else { return false };
+        if in_alias && matches!(item.node, Node::Comment(_)) {
+            continue;
+        }
+        let is_comment = matches!(item.node, Node::Comment(_));
+        let gone = |(index, _): &(usize, _)| !is_comment && is_alias_comment(b, *index);
+        let Some((_, other)) = others.find(|other| !gone(other)) else { return false };
         let keys = match (&item.key, &other.key) {
             (Some(x), Some(y)) => encrypted.text(&x.text) == plain.text(&y.text),
             (None, None) => true,
@@ -461,6 +466,12 @@ fn is_header_comment(branch: &Branch, index: usize) -> bool {
     let next = branch.items[index + 1..].iter().find(|item| !matches!(item.node, Node::Comment(_)));
     matches!(next.map(|item| &item.node), Some(Node::Leaf(leaf))
         if leaf.span.start <= comment.span.start && comment.span.end <= leaf.span.end)
+}
+
+/// Whether an entry is a comment behind an alias: where that is written out the comment goes.
+fn is_alias_comment(branch: &Branch, index: usize) -> bool {
+    matches!(branch.items[index].node, Node::Comment(Comment { inline: true, .. }))
+        && branch.items.get(index + 1).is_some_and(|next| matches!(next.node, Node::Alias { .. }))
 }
 
 fn same_comment<'t>(

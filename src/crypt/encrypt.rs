@@ -17,7 +17,7 @@ use super::selection::{Selection, SelectionError, SelectionRule};
 use super::value;
 use super::walk::{What, walk};
 use crate::document::{
-    AttachmentStyle, Branch, Document, Edits, Format, KeyPath, Leaf, Node, Scalar, Span, Step, Style, Text,
+    AttachmentStyle, Branch, Comment, Document, Edits, Format, KeyPath, Leaf, Node, Scalar, Span, Step, Style, Text,
     duplicate_key, float_shortest,
 };
 
@@ -113,7 +113,7 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
         originals: Vec::new(),
         touched: Vec::new(),
         aliases: HashMap::new(),
-        last_comment: None,
+        comments: Vec::new(),
         kept: 0,
     };
     let mac = making.values(envelope.mac_only_encrypted)?;
@@ -141,8 +141,10 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
     }
 
     let written = |envelope: &Envelope| {
-        let mut all = plain.attach(&serde_json::Value::Object(envelope.to_map()), &style);
+        let mut all = Edits::new();
+        // At the end of the file the envelope comes behind what is added there.
         all.extend(&edits);
+        all.extend(&plain.attach(&serde_json::Value::Object(envelope.to_map()), &style));
         all.apply(plain.source())
     };
     let read = Encrypted::parse(written(&envelope), plain.format()).map_err(broken)?;
@@ -266,8 +268,8 @@ struct Making<'a> {
     touched: Vec<Span>,
     /// By start of an outermost alias: whether something below it is encrypted, and each value's text if it is.
     aliases: HashMap<u32, (bool, Vec<Option<String>>)>,
-    /// The comment that was encrypted last, if no value came since.
-    last_comment: Option<Span>,
+    /// Comments that were encrypted since the last value.
+    comments: Vec<(&'a Comment, String)>,
     kept: usize,
 }
 
@@ -305,14 +307,12 @@ impl<'a> Making<'a> {
                         None => self.fresh(text, site.aad, Type::Comment)?,
                     };
                     if matches!(self.selection.rule(), SelectionRule::UnencryptedCommentRegex(_))
+                        && !comment.lost
                         && self.selection.comment_hit(encrypted.as_bytes())
                     {
                         return Err(EncryptError::CommentClash(self.selection.rule().field()));
                     }
-                    self.edits.extend(&plain.replace_comment(comment, encrypted.as_bytes()));
-                    self.originals.push(comment.span);
-                    self.touched.push(comment.span);
-                    self.last_comment = Some(comment.span);
+                    self.comments.push((comment, encrypted));
                     return Ok(());
                 }
                 What::Leaf(leaf) => leaf,
@@ -329,16 +329,8 @@ impl<'a> Making<'a> {
             let chosen = site.chosen || all;
             mac.add(&bytes, chosen);
             let chosen = chosen && !bytes.is_empty();
-            let header_comment = self
-                .last_comment
-                .take()
-                .filter(|comment| chosen && leaf.span.start <= comment.start && comment.end <= leaf.span.end);
-            if header_comment.is_some() {
-                // It stands inside what is replaced: behind the header of a block scalar. Only the layout keeps it.
-                self.edits.pop();
-                self.originals.pop();
-                self.touched.pop();
-            }
+            let replaced = if chosen && site.alias.is_none() { leaf.span } else { Span::default() };
+            let inside = self.replace_comments(replaced);
             if let Some(alias) = site.alias {
                 let text = match chosen.then(|| self.reused(site.aad, &leaf.scalar, kind)) {
                     None => None,
@@ -357,7 +349,7 @@ impl<'a> Making<'a> {
                     Some(raw) => self.replace(leaf.span, raw),
                     None => {
                         let mut spelled = plain.spell(leaf, &Scalar::Str(Text::owned(text.into_bytes())));
-                        if let Some(comment) = header_comment {
+                        for comment in inside.iter().rev() {
                             let with_marker = Span { start: comment.start - 1, end: comment.end };
                             let at = (with_marker.start - leaf.span.start) as usize;
                             let here = at..at + with_marker.len();
@@ -371,7 +363,28 @@ impl<'a> Making<'a> {
             }
             Ok(())
         })?;
+        self.replace_comments(Span::default());
         Ok(mac.finish())
+    }
+
+    /// Replaces the comments that were read since the last value, but those inside `value`, which goes with all it holds:
+    /// they stand behind the header of a block scalar or behind a tag, and only the layout keeps them. Gives their spans.
+    fn replace_comments(&mut self, value: Span) -> Vec<Span> {
+        let mut inside = Vec::new();
+        for (comment, encrypted) in std::mem::take(&mut self.comments) {
+            let span = comment.span;
+            if value.start < span.start && span.end <= value.end {
+                inside.push(span);
+                continue;
+            }
+            self.edits.extend(&self.plain.replace_comment(comment, encrypted.as_bytes()));
+            self.originals.push(span);
+            // Where sops sees no comment an alias need not be expanded.
+            if !comment.lost {
+                self.touched.push(span);
+            }
+        }
+        inside
     }
 
     fn replace(&mut self, span: Span, text: &[u8]) {
@@ -432,7 +445,7 @@ impl<'a> Making<'a> {
         for root in self.plain.roots() {
             aliases_below(&root.branch, &mut found);
         }
-        for (span, target) in found {
+        for (span, target, comment) in found {
             let (chosen, texts) = self.aliases.remove(&span.start).unwrap_or_default();
             let anchored = target.span();
             let next = self.touched.partition_point(|touched| touched.end <= anchored.start);
@@ -441,6 +454,9 @@ impl<'a> Making<'a> {
                 let mut text = Zeroizing::new(String::new());
                 write_flow(self.plain, target, &mut texts.into_iter(), &mut text);
                 self.edits.replace(span, text.as_bytes());
+                if let Some(comment) = comment {
+                    self.edits.replace(Span { start: comment.start - 1, end: comment.end }, b"");
+                }
                 let at = self.touched.partition_point(|touched| touched.start < span.start);
                 self.touched.insert(at, span);
                 expanded = true;
@@ -454,14 +470,28 @@ fn in_flow(style: Style) -> bool {
     matches!(style, Style::PlainFlow | Style::SingleFlow | Style::DoubleFlow)
 }
 
+/// An alias: its span, what it stands for, and the comment that cannot stay if it is written out.
+///
+/// Behind a map or list in flow style a comment belongs into it, behind an alias it does not: it would lose its place.
+type Alias<'d> = (Span, &'d Node, Option<Span>);
+
 /// All aliases that stand in the document itself, in order.
-fn aliases_below<'d>(branch: &'d Branch, found: &mut Vec<(Span, &'d Node)>) {
+fn aliases_below<'d>(branch: &'d Branch, found: &mut Vec<Alias<'d>>) {
+    let mut inline = None;
     for item in &branch.items {
         match &item.node {
-            Node::Alias { span, .. } => found.push((*span, item.node.resolved())),
+            Node::Alias { span, .. } => {
+                let target = item.node.resolved();
+                let is_branch = matches!(target, Node::Map(_) | Node::List(_));
+                found.push((*span, target, inline.filter(|_| is_branch)));
+            }
             Node::Map(inner) | Node::List(inner) => aliases_below(inner, found),
             Node::Leaf(_) | Node::Comment(_) => {}
         }
+        inline = match &item.node {
+            Node::Comment(comment) if comment.inline => Some(comment.span),
+            _ => None,
+        };
     }
 }
 

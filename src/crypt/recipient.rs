@@ -84,6 +84,32 @@ impl Kind {
         }
     }
 
+    /// The kind of which a recipient of this form is; `None` where the form is that of none.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let is_fingerprint = |text: &str| {
+            let text = text.replace(' ', "");
+            let digits = text.strip_suffix('!').unwrap_or(&text);
+            (16..=40).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())
+        };
+        let is_url = text.starts_with("https://") || text.starts_with("http://");
+        match text {
+            _ if text.starts_with("age1") || text.starts_with("ssh-") => Some(Self::Age),
+            _ if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") => Some(Self::Age),
+            _ if text.starts_with("arn:aws") => Some(Self::AwsKms),
+            _ if text.starts_with("projects/") => Some(Self::GcpKms),
+            _ if is_url && text.contains("/v1/") => Some(Self::VaultTransit),
+            _ if is_url && text.contains("/keys/") => Some(Self::AzureKeyVault),
+            _ if is_fingerprint(text) => Some(Self::Pgp),
+            _ if !is_url
+                && text.split_once(':').is_some_and(|(region, id)| region.contains('-') && id.contains('-')) =>
+            {
+                Some(Self::HuaweiKms)
+            }
+            _ => None,
+        }
+    }
+
     /// What people call it.
     pub fn title(self) -> &'static str {
         match self {
@@ -239,6 +265,25 @@ mod tests {
             (Kind::HuaweiKms, "eu:1-2"),
         ] {
             assert_eq!(Recipient::parse(kind, text).map(|r| r.to_string()), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn kind_is_told_from_the_form() {
+        for (text, kind) in [
+            ("age1pq1xyz", Some(Kind::Age)),
+            ("ssh-ed25519 AAAA me", Some(Kind::Age)),
+            ("arn:aws-cn:kms:cn-north-1:1:alias/a+arn:aws:iam::1:role/r", Some(Kind::AwsKms)),
+            ("projects/p/locations/l/keyRings/r/cryptoKeys/k", Some(Kind::GcpKms)),
+            ("https://v.vault.azure.net/keys/sops/0123", Some(Kind::AzureKeyVault)),
+            ("https://vault.example.com:8200/v1/transit/keys/k", Some(Kind::VaultTransit)),
+            ("FBC7 B9E2 A4F9 289A C0C1 D484 3D16 CEE4 A270 81B4!", Some(Kind::Pgp)),
+            ("eu-west-101:01234567-89ab-cdef-0123-456789abcdef", Some(Kind::HuaweiKms)),
+            ("deploy/secret.yaml", None),
+            ("C:secret.yaml", None),
+            ("", None),
+        ] {
+            assert_eq!(Kind::of_text(text), kind, "{text}");
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The additional data of a value is its map keys from the root, each followed by `:`; list indexes and the
 //! document's number are left out. A comment has that of the map or list which holds it. Source: sops, `sops.go`
-//! (`walkBranch`, `shouldBeEncrypted`).
+//! (`walkBranch`, `shouldBeEncrypted`). A comment that sops loses is chosen as what stands at its place would be, and chooses nothing.
 
 use std::fmt;
 
@@ -124,7 +124,7 @@ impl<'d, E, F: FnMut(Site<'_, 'd>) -> Result<(), E>> Walker<'d, '_, F> {
         let mut index = 0;
         for item in &branch.items {
             if let Node::Comment(comment) = &item.node {
-                if self.selection.is_by_comment() {
+                if self.selection.is_by_comment() && !comment.lost {
                     let hit = self.selection.comment_hit(self.document.text(&comment.text));
                     let run = self.runs.last_mut().expect("pushed above");
                     run.hits += usize::from(hit);
@@ -176,7 +176,9 @@ impl<'d, E, F: FnMut(Site<'_, 'd>) -> Result<(), E>> Walker<'d, '_, F> {
         let hit = if self.selection.is_by_comment() {
             // A marker does not choose itself: the last comment of a run is left out where it is the one that is looked at.
             let own = match (what, self.runs.last()) {
-                (What::Comment(_), Some(run)) if self.selection.encrypts_hits() => usize::from(run.last_hit),
+                (What::Comment(comment), Some(run)) if self.selection.encrypts_hits() && !comment.lost => {
+                    usize::from(run.last_hit)
+                }
                 _ => 0,
             };
             self.runs.iter().map(|run| run.hits).sum::<usize>() > own

@@ -28,7 +28,7 @@ pub(super) fn parse(source: &[u8]) -> Result<Vec<Root>, ParseError> {
             let span = Span::new(start + 1, end);
             items.push(Item {
                 key: None,
-                node: Node::Comment(Comment { text: Text::Source(span), span, inline: false }),
+                node: Node::Comment(Comment { text: Text::Source(span), span, inline: false, lost: false }),
             });
         } else if let Some(sign) = memchr::memchr(b'=', line) {
             let span = Span::new(start + sign + 1, end);

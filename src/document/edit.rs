@@ -6,8 +6,9 @@ use super::node::Span;
 
 /// Replacements of spans, all of which refer to the same source.
 ///
-/// Spans may be given in any order and must not overlap; an empty span inserts. Insertions at one
-/// place keep the order in which they were given.
+/// Spans may be given in any order; an empty span inserts. Insertions at one place keep the order in
+/// which they were given. An edit inside the span of another goes with it: a comment inside what is
+/// replaced or cut, say. Other overlaps are not allowed.
 #[derive(Default)]
 pub struct Edits {
     /// All new texts, one behind the other.
@@ -29,13 +30,6 @@ impl Edits {
         self.spans.push((span, start..self.new.len()));
     }
 
-    /// Takes the last replacement back.
-    pub fn pop(&mut self) {
-        if let Some((_, range)) = self.spans.pop() {
-            self.new.truncate(range.start);
-        }
-    }
-
     /// Adds all of `other`.
     pub fn extend(&mut self, other: &Edits) {
         for (span, range) in &other.spans {
@@ -53,17 +47,31 @@ impl Edits {
         self.spans.iter().any(|(s, _)| s.start < span.end && span.start < s.end)
     }
 
+    /// Whether every span is one of a source of `len` bytes, and no two overlap.
+    pub fn fit(&mut self, len: usize) -> bool {
+        self.spans.sort_by_key(|(span, _)| (span.start, span.end));
+        self.spans.iter().all(|(span, _)| span.start <= span.end && span.end as usize <= len)
+            && self.spans.windows(2).all(|pair| pair[0].0.end <= pair[1].0.start)
+    }
+
     /// The source with all edits made.
     ///
     /// # Panics
-    /// When two edits overlap, which is a bug of the one who made them.
+    /// When two edits overlap and neither holds the other, which is a bug of the one who made them.
     pub fn apply(mut self, source: &[u8]) -> Zeroizing<Vec<u8>> {
-        self.spans.sort_by_key(|(span, _)| (span.start, span.end));
+        // Insertions first, then the longest.
+        self.spans.sort_by_key(|(span, _)| (span.start, !span.is_empty(), std::cmp::Reverse(span.end)));
+        let mut end = 0;
+        self.spans.retain(|(span, _)| {
+            let is_outside = span.start >= end;
+            assert!(is_outside || span.end <= end, "edits overlap");
+            end = end.max(span.end);
+            is_outside
+        });
         let removed: usize = self.spans.iter().map(|(span, _)| span.len()).sum();
         let mut out = Zeroizing::new(Vec::with_capacity(source.len() - removed + self.new.len()));
         let mut at = 0;
         for (span, range) in &self.spans {
-            assert!(at <= span.start as usize, "edits overlap");
             out.extend_from_slice(&source[at..span.start as usize]);
             out.extend_from_slice(&self.new[range.clone()]);
             at = span.end as usize;
@@ -84,6 +92,17 @@ mod tests {
         edits.replace(Span::new(0, 0), b">");
         edits.replace(Span::new(11, 11), b"!");
         assert_eq!(&*edits.apply(b"hello world\n"), b">hello there!\n");
+    }
+
+    #[test]
+    fn edits_inside_another_go_with_it() {
+        let mut edits = Edits::new();
+        edits.replace(Span::new(3, 4), b"x");
+        edits.replace(Span::new(2, 8), b"-");
+        edits.replace(Span::new(2, 3), b"y");
+        edits.replace(Span::new(7, 8), b"");
+        edits.replace(Span::new(8, 9), b"!");
+        assert_eq!(&*edits.apply(b"0123456789"), b"01-!9");
     }
 
     #[test]

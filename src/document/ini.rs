@@ -229,8 +229,10 @@ pub(super) fn replace_comment(source: &[u8], comment: &Comment, text: &[u8]) -> 
 /// Spans of lines above start with the marker and go to the line's end, line break included.
 fn comments(source: &[u8], above: &mut Vec<Span>, behind: Option<Behind>) -> Vec<Item> {
     let lines = std::mem::take(above);
-    let comment =
-        |text: Text, span: Span, inline: bool| Item { key: None, node: Node::Comment(Comment { text, span, inline }) };
+    let comment = |text: Text, span: Span, inline: bool| Item {
+        key: None,
+        node: Node::Comment(Comment { text, span, inline, lost: false }),
+    };
     let block = lines.first().zip(lines.last()).map(|(first, last)| {
         let whole = trimmed_end(source, first.start as usize..last.end as usize);
         let span = behind_marker(source, whole);

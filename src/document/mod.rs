@@ -10,6 +10,8 @@
 //! an attachment (sops's envelope) is put at the end of a document and found again.
 
 mod attachment;
+mod change;
+mod diff;
 mod edit;
 mod emit;
 mod format;
@@ -24,6 +26,8 @@ mod json;
 mod yaml;
 
 pub use attachment::{Attachment, AttachmentStyle};
+pub use change::{ChangeError, Numbers, Value, ValueError};
+pub use diff::{Change, ChangeKind, changes};
 pub use edit::Edits;
 pub use emit::{EmitError, Indent, emit, emit_value};
 pub use format::{Format, UnknownFormat};
@@ -256,6 +260,9 @@ pub enum ParseProblem {
     /// An alias stands where a key should.
     #[error("an alias is used as a key, which is not supported")]
     AliasKey,
+    /// sops reads it in another way, so what is encrypted would not open there; the text says what to do.
+    #[error("sops reads this otherwise: {0}")]
+    ReadOtherwise(&'static str),
     /// The text is not UTF-8.
     #[error("not valid UTF-8")]
     NotUtf8,

@@ -149,6 +149,8 @@ pub struct Comment {
     pub span: Span,
     /// Whether it stands behind a value on the same line.
     pub inline: bool,
+    /// Whether sops does not see it, as can be in YAML: a comment selection does not count it among the active comments.
+    pub lost: bool,
 }
 
 /// A key of a map.

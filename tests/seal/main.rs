@@ -7,6 +7,9 @@
 mod support;
 
 mod differential;
+mod change;
 mod documents;
+mod edit;
+mod exec;
 mod house;
 mod layout;

@@ -89,7 +89,7 @@ struct Entry<'a> {
     comments: Vec<&'a [u8]>,
 }
 
-fn quoted_name(name: &[u8]) -> Vec<u8> {
+pub(super) fn quoted_name(name: &[u8]) -> Vec<u8> {
     let quote: &[u8] = if name.iter().any(|b| matches!(b, b'"' | b'=' | b':')) {
         b"`"
     } else if name.contains(&b'`') {

@@ -83,11 +83,35 @@ pub fn emit_value(
     let mut budget = MAX_NODES;
     check(node, format, MAX_DEPTH, &mut budget)?;
     match format {
-        Format::Yaml => Ok(yaml::value(source, node)),
+        Format::Yaml => Ok(yaml::value(source, node, Indent::Default)),
         Format::Json => json::value(source, node, indent),
         Format::Ini => json::compact(source, node),
         Format::Dotenv | Format::Binary => Err(cannot_hold(format, "a single value that is not a string")),
     }
+}
+
+/// One entry of a YAML map or list as it stands at the start of a line, with its line break.
+pub(super) fn yaml_entry(item: &Item, unit: usize) -> Result<Zeroizing<Vec<u8>>, EmitError> {
+    check(&item.node, Format::Yaml, MAX_DEPTH, &mut { MAX_NODES })?;
+    let branch = Branch { items: vec![item.clone()], ..Branch::default() };
+    Ok(match item.key {
+        Some(_) => yaml::documents(b"", &[&branch], Indent::Blanks(unit)),
+        None => yaml::value(b"", &Node::List(branch), Indent::Blanks(unit)),
+    })
+}
+
+/// A made value as JSON: on lines of its own, or all on one line.
+pub(super) fn json_text(node: &Node, indent: Option<Indent>) -> Result<Zeroizing<Vec<u8>>, EmitError> {
+    check(node, Format::Json, MAX_DEPTH, &mut { MAX_NODES })?;
+    match indent {
+        Some(indent) => json::value(b"", node, indent),
+        None => json::compact(b"", node),
+    }
+}
+
+/// The name of an INI key, in quotes where it needs some.
+pub(super) fn ini_name(name: &[u8]) -> Vec<u8> {
+    ini::quoted_name(name)
 }
 
 fn emit_branches(
@@ -205,7 +229,7 @@ mod tests {
     }
 
     fn comment(text: &str, inline: bool) -> Item {
-        i(Node::Comment(Comment { text: Text::owned(text.as_bytes()), span: Span::default(), inline }))
+        i(Node::Comment(Comment { text: Text::owned(text.as_bytes()), span: Span::default(), inline, lost: false }))
     }
 
     fn c(text: &str) -> Item {

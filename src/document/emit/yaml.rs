@@ -35,8 +35,8 @@ pub(super) fn documents(source: &[u8], branches: &[&Branch], indent: Indent) -> 
 }
 
 /// One value, with a line break at its end.
-pub(super) fn value(source: &[u8], node: &Node) -> Zeroizing<Vec<u8>> {
-    let mut writer = Writer::new(source, Indent::Default);
+pub(super) fn value(source: &[u8], node: &Node, indent: Indent) -> Zeroizing<Vec<u8>> {
+    let mut writer = Writer::new(source, indent);
     match node.resolved() {
         Node::List(branch) if has_entries(branch) => writer.entries(branch, Kind::List, 0, false),
         Node::List(_) => writer.indicator(b"[]", false),

@@ -19,14 +19,14 @@
 //! - The last comments of a document can move once an entry follows, so a document is taken as if its attachment
 //!   stood at `attach_at`: that is how sops will read it.
 //!
-//! Comments that sops loses have no place and stay in the file as they are: behind `[` or `{`, most in an empty flow
-//! collection or at its start in column 0, behind a directive, behind the `...` that ends the file, and all but one
-//! where go-yaml wants to put several behind the same entry. Sops doubles comments only where an alias stands for a
+//! Some comments sops loses: those behind `[` or `{`, most in an empty flow collection or at its start in column 0, behind
+//! a directive, behind the `...` that ends the file, and all but one where go-yaml wants to put several behind the same
+//! entry. They are entered as [`lost`](Comment::lost) into the innermost map or list around them, so that they are
+//! encrypted as what they stand beside; so is all that has no place as go-yaml would refuse the file. Sops doubles comments only where an alias stands for a
 //! copy of a map or list; such copies are left as they are.
 //!
-//! Not followed: go-yaml ends lines at U+0085, U+2028 and U+2029 too (a comment ends there, and what is behind it
-//! is content to go-yaml but nothing to us), and an attachment between the braces of a `{…}` that is a whole
-//! document is not taken into account.
+//! What go-yaml reads otherwise than we do is refused before ([`otherwise`](super::otherwise)). Not followed: an attachment
+//! between the braces of a `{…}` that is a whole document is not taken into account.
 
 use std::collections::VecDeque;
 
@@ -37,15 +37,78 @@ use super::super::Root;
 use super::super::attachment::NAME;
 use super::super::node::{Branch, Comment, Item, Node, Span, Text};
 
-/// Enters the comments of `source` into `roots`, the tree that was read from it.
+/// Enters `comments`, all those of `source` in order, into `roots`, the tree that was read from it.
 ///
-/// Each `#` line becomes one entry. Comments inside an attachment are left out, those around it stay; where a document
-/// has none, comments are placed as if one stood at `attach_at`. Linear in the length of `source`.
-pub(super) fn place(source: &str, roots: &mut [Root]) {
-    if memchr::memchr(b'#', source.as_bytes()).is_some() {
+/// Each comment becomes one entry. Those inside an attachment are left out, those around it stay; where a document has
+/// none, comments are placed as if one stood at `attach_at`. Linear in the length of `source`.
+pub(super) fn place(source: &str, comments: &[Span], roots: &mut [Root]) {
+    if !comments.is_empty() {
         let (attached, insertions) = attach_all(source, roots);
-        // Where go-yaml would refuse the file there is no place to agree on: what has none yet stays out.
+        // Where go-yaml would refuse the file there is no place to agree on: what has none yet is lost.
         let _ = Placer::new(&attached, insertions).stream(roots);
+        enter_lost(comments, roots);
+    }
+}
+
+/// Enters the comments that were not placed where they stand: into the innermost map or list around them.
+fn enter_lost(comments: &[Span], roots: &mut [Root]) {
+    let mut placed = vec![false; comments.len()];
+    roots.iter_mut().for_each(|root| note_placed(&mut root.branch, comments, &mut placed));
+    let cuts: Vec<Span> =
+        roots.iter().filter_map(|root| root.attachment.as_ref()).flat_map(|a| a.cuts.clone()).collect();
+    let is_in_attachment = |comment: &Span| {
+        let next = cuts.partition_point(|cut| cut.end <= comment.start);
+        cuts.get(next).is_some_and(|cut| cut.start <= comment.start)
+    };
+    let lost = comments.iter().zip(placed).filter(|(_, placed)| !placed).map(|(comment, _)| *comment);
+    let mut lost = lost.filter(|comment| !is_in_attachment(comment)).peekable();
+    let last = roots.len().saturating_sub(1);
+    for (index, root) in roots.iter_mut().enumerate() {
+        let end = if index == last { u32::MAX } else { root.attach_at };
+        enter_lost_below(&mut root.branch, end, &mut lost);
+    }
+}
+
+/// Notes which comments are in the tree; takes out what is none of them.
+fn note_placed(branch: &mut Branch, comments: &[Span], placed: &mut [bool]) {
+    branch.items.retain_mut(|item| match &mut item.node {
+        Node::Comment(comment) => {
+            let found = comments.binary_search_by_key(&comment.span.start, |comment| comment.start + 1);
+            found.is_ok_and(|at| comments[at].end == comment.span.end && !std::mem::replace(&mut placed[at], true))
+        }
+        Node::Map(inner) | Node::List(inner) => {
+            note_placed(inner, comments, placed);
+            true
+        }
+        Node::Leaf(_) | Node::Alias { .. } => true,
+    });
+}
+
+/// Enters those of `lost` that stand before `end`.
+fn enter_lost_below(branch: &mut Branch, end: u32, lost: &mut std::iter::Peekable<impl Iterator<Item = Span>>) {
+    if lost.peek().is_none_or(|next| next.start >= end) {
+        return;
+    }
+    let items = std::mem::take(&mut branch.items);
+    for mut item in items {
+        // What stands inside a value, behind a tag or the header of a block, is before it.
+        let before = match &item.node {
+            Node::Leaf(leaf) => leaf.span.end,
+            Node::Comment(_) => 0,
+            other => other.span().start,
+        };
+        enter_lost_until(&mut branch.items, before.min(end), lost);
+        if let Node::Map(inner) | Node::List(inner) = &mut item.node {
+            enter_lost_below(inner, inner.span.end.min(end), lost);
+        }
+        branch.items.push(item);
+    }
+    enter_lost_until(&mut branch.items, end, lost);
+}
+
+fn enter_lost_until(items: &mut Vec<Item>, end: u32, lost: &mut std::iter::Peekable<impl Iterator<Item = Span>>) {
+    while let Some(comment) = lost.next_if(|next| next.start < end) {
+        items.push(entry(comment, false, true));
     }
 }
 
@@ -467,10 +530,13 @@ fn wrap(branch: &mut Branch, head: Lines, line: Lines, foot: Lines) {
 }
 
 fn enter(items: &mut Vec<Item>, lines: Lines, inline: bool) {
-    items.extend(lines.into_iter().filter(|line| !line.is_empty()).map(|line| {
-        let span = Span { start: line.start + 1, end: line.end };
-        Item { key: None, node: Node::Comment(Comment { text: Text::Source(span), span, inline }) }
-    }));
+    items.extend(lines.into_iter().filter(|line| !line.is_empty()).map(|line| entry(line, inline, false)));
+}
+
+/// The entry for a comment that stands at `line`, from its `#` on.
+fn entry(line: Span, inline: bool, lost: bool) -> Item {
+    let span = Span { start: line.start + 1, end: line.end };
+    Item { key: None, node: Node::Comment(Comment { text: Text::Source(span), span, inline, lost }) }
 }
 
 /// What a token is.
@@ -1045,76 +1111,11 @@ fn lexemes(source: &str) -> impl Iterator<Item = Lexeme> + '_ {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use granit_parser::{Event, Parser, StructureStyle};
-
-    use super::super::super::attachment::{Attachment, AttachmentStyle};
-    use super::super::super::node::{Key, Leaf, Scalar, Style};
+    use super::super::tree::build;
     use super::*;
 
-    type Events<'s> = Box<dyn Iterator<Item = (Event<'s>, granit_parser::Span)> + 's>;
-
-    fn span(span: granit_parser::Span) -> Span {
-        Span::new(span.start.byte_offset().unwrap(), span.end.byte_offset().unwrap())
-    }
-
-    /// A tree with what placing needs.
-    fn node<'s>(events: &mut Events<'s>, (event, at): (Event<'s>, granit_parser::Span)) -> Node {
-        let flow = matches!(
-            event,
-            Event::SequenceStart(StructureStyle::Flow, ..) | Event::MappingStart(StructureStyle::Flow, ..)
-        );
-        let mut branch = Branch { span: span(at), flow, ..Branch::default() };
-        match event {
-            Event::SequenceStart(..) => loop {
-                match events.next().unwrap() {
-                    (Event::SequenceEnd, _) => return Node::List(branch),
-                    item => branch.items.push(Item { key: None, node: node(events, item) }),
-                }
-            },
-            Event::MappingStart(..) => loop {
-                let (key, at) = events.next().unwrap();
-                match key {
-                    Event::MappingEnd => return Node::Map(branch),
-                    Event::Scalar(text, ..) => {
-                        let text = Text::owned(text.as_bytes());
-                        let value = events.next().unwrap();
-                        let key = Some(Key { text, span: span(at), is_string: true });
-                        branch.items.push(Item { key, node: node(events, value) });
-                    }
-                    other => panic!("no key: {other:?}"),
-                }
-            },
-            _ => Node::Leaf(Leaf { scalar: Scalar::Null, span: span(at), style: Style::None }),
-        }
-    }
-
     fn parse(source: &str) -> Option<Vec<Root>> {
-        let events: Result<Vec<_>, _> = std::iter::from_fn({
-            let mut parser = Parser::new_from_str(source);
-            move || parser.next_event()
-        })
-        .collect();
-        let mut events: Events<'_> =
-            Box::new(events.ok()?.into_iter().filter(|(event, _)| !matches!(event, Event::Comment(..))));
-        let mut roots = Vec::new();
-        while let Some((event, _)) = events.next() {
-            if let Event::DocumentStart(..) = event {
-                let first = events.next().unwrap();
-                let mut branch = match node(&mut events, first) {
-                    Node::Map(branch) => branch,
-                    Node::Leaf(_) => Branch::default(),
-                    _ => return None,
-                };
-                let is_attachment = |item: &Item| item.key.as_ref().unwrap().text.bytes(b"") == NAME.as_bytes();
-                let attachment = branch.items.iter().position(is_attachment).map(|index| {
-                    branch.items.remove(index);
-                    Attachment { value: None, cuts: Vec::new(), style: AttachmentStyle::default() }
-                });
-                let (_, end) = events.next().unwrap();
-                roots.push(Root { branch, attachment, attach_at: span(end).start });
-            }
-        }
-        Some(roots)
+        build(source).ok()
     }
 
     fn show(source: &str, items: &[Item], out: &mut Vec<String>) {
@@ -1128,7 +1129,8 @@ mod tests {
             out.push(match &item.node {
                 Node::Comment(comment) => {
                     assert_eq!(comment.text.bytes(source.as_bytes()), &source.as_bytes()[comment.span.range()]);
-                    format!("{}{}", if comment.inline { '!' } else { '#' }, &source[comment.span.range()])
+                    let mark = if comment.inline { '!' } else { '#' };
+                    format!("{}{mark}{}", if comment.lost { "~" } else { "" }, &source[comment.span.range()])
                 }
                 Node::Map(branch) => format!("{key}{{{}}}", nested(&branch.items)),
                 Node::List(branch) => format!("{key}[{}]", nested(&branch.items)),
@@ -1138,8 +1140,7 @@ mod tests {
     }
 
     fn placed(source: &str) -> String {
-        let Some(mut roots) = parse(source) else { return "ERR".into() };
-        place(source, &mut roots);
+        let Some(roots) = parse(source) else { return "ERR".into() };
         let shown = roots.iter().map(|root| {
             let mut out = Vec::new();
             show(source, &root.branch.items, &mut out);
@@ -1148,7 +1149,14 @@ mod tests {
         shown.collect::<Vec<_>>().join(" --- ")
     }
 
-    /// Sources, and what sops 3.13.3 makes of them once they have an attachment: `#` is a comment, `!` an inline one.
+    fn comments(source: &str) -> Vec<Span> {
+        let tokens = Scanner::new(StrInput::new(source)).map_while(Result::ok).map(|token| token.into_parts());
+        let comments = tokens.filter(|(_, token)| matches!(token, TokenType::Comment(_)));
+        comments.map(|(at, _)| Span::new(at.start.byte_offset().unwrap(), at.end.byte_offset().unwrap())).collect()
+    }
+
+    /// Sources, and what sops 3.13.3 makes of them once they have an attachment: `#` is a comment, `!` an inline one, `~`
+    /// precedes one that it loses.
     fn check(cases: &[(&str, &str)]) {
         for (source, expected) in cases {
             assert_eq!(placed(source), *expected, "{source:?}");
@@ -1254,10 +1262,10 @@ mod tests {
     #[test]
     fn comments_around_the_attachment_stay_those_inside_go() {
         check(&[
-            ("a: 1\n#x\nsops: #y\n  #z\n  mac: m #v\n  #w\n", "{a:. #x #y}"),
+            ("a: 1\n#x\nsops: #y\n  #z\n  mac: m #v\n  #w\n", "{a:. #x #y ~#w}"),
             ("sops:\n  mac: m\n#x\na: 1 #y\n", "{#x !y a:.}"),
             ("a: 1 #x\nsops:\n  mac: m\n#y\n", "{!x a:. #y}"),
-            ("#x\nsops:\n  age:\n  - enc: |\n      #t\n    #v\n\n#y\na: 1\n", "{#x #y a:.}"),
+            ("#x\nsops:\n  age:\n  - enc: |\n      #t\n    #v\n\n#y\na: 1\n", "{#x #y ~#v a:.}"),
         ]);
     }
 
@@ -1278,16 +1286,124 @@ mod tests {
     }
 
     #[test]
-    fn what_sops_loses_has_no_place() {
+    fn what_sops_loses_goes_into_what_is_around_it() {
         check(&[
-            ("a: [ #x\n  1]\n", "{a:[.]}"),
-            ("a: [\n  #x\n]\n", "{a:[]}"),
-            ("a:\n  - 1\n  #x\n  -\n", "{a:[. .] #x}"),
-            ("%YAML 1.1 #x\n---\na: 1\n", "{a:.}"),
-            ("a: 1\n... #x\n", "{a:.}"),
+            ("a: [ #x\n  1]\n", "{a:[~#x .]}"),
+            ("a: [\n  #x\n]\n", "{a:[~#x]}"),
+            ("a: {b: [1, { #x\n  c: 1}]} #y\n", "{a:{#y b:[. {~#x c:.}]}}"),
+            ("a: { #x\n  b: [ #y\n    1, 2]}\n", "{a:{~#x b:[~#y . .]}}"),
+            ("%YAML 1.1 #x\n---\na: 1\n", "{~#x a:.}"),
+            ("a: 1\n... #x\n", "{a:. ~#x}"),
+            ("a: 1\n... #x\n---\nb: 1\n... #y\n#z\n", "{a:.} --- {#x b:. ~#y ~#z}"),
             ("a: 1\n#x\n...\n#y\n", "{a:. #x #y}"),
             ("a:\n  - 1\n  #x\n  -\n  - 2\n", "{a:[. . #x .]}"),
+            ("a: [ #ä\n  é, #ö\n  ü]\n", "{a:[!ö ~#ä . .]}"),
         ]);
+        // Here sops sees the comment once an attachment follows.
+        assert_eq!(placed("a:\n  - 1\n  #x\n  -\n"), "{a:[. .] #x}");
+    }
+
+    /// The spans of all comments of a tree, from their `#` on.
+    fn found(branch: &Branch, out: &mut Vec<Span>) {
+        for item in &branch.items {
+            match &item.node {
+                Node::Comment(comment) => out.push(Span { start: comment.span.start - 1, end: comment.span.end }),
+                Node::Map(inner) | Node::List(inner) => found(inner, out),
+                Node::Leaf(_) | Node::Alias { .. } => {}
+            }
+        }
+    }
+
+    /// Whether each comment is in the tree exactly once; of no effect where the source is not accepted.
+    fn holds_every_comment(source: &str) -> bool {
+        let Some(roots) = parse(source) else { return false };
+        let cuts: Vec<_> =
+            roots.iter().filter_map(|root| root.attachment.as_ref()).flat_map(|a| a.cuts.clone()).collect();
+        let outside = |span: &Span| !cuts.iter().any(|cut| cut.start <= span.start && span.end <= cut.end);
+        let mut all = Vec::new();
+        roots.iter().for_each(|root| found(&root.branch, &mut all));
+        all.sort_unstable();
+        all.retain(outside);
+        let expected: Vec<_> = comments(source).into_iter().filter(outside).collect();
+        assert_eq!(all, expected, "{source:?}");
+        !expected.is_empty()
+    }
+
+    #[test]
+    fn every_comment_of_the_corpus_is_in_the_tree_once() {
+        let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents"))];
+        let mut with_comments = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "yaml")
+                    && let Ok(source) = std::fs::read_to_string(&path)
+                {
+                    with_comments += usize::from(holds_every_comment(&source));
+                }
+            }
+        }
+        assert!(with_comments >= 40, "only {with_comments}");
+    }
+
+    /// Pieces that make up many valid and many odd documents.
+    const PIECES: [&str; 40] = [
+        "\n",
+        "\n",
+        "\n",
+        "\n  ",
+        "\n  ",
+        "\n    ",
+        "\r\n",
+        " #c\n",
+        " #c\n",
+        " #d\n  ",
+        "#e\n",
+        "\n#f",
+        "\n  #g",
+        "a: ",
+        "b: ",
+        "c:",
+        "k: v",
+        "k: v\n",
+        "- ",
+        "- ",
+        "\n- ",
+        "\n  - ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        ", ",
+        "1",
+        "'q #no'",
+        "\"r\n  #no\"",
+        "? ",
+        ": ",
+        "&x ",
+        "*x",
+        "!!str ",
+        "|\n",
+        ">-\n",
+        "\n---\n",
+        "\n...",
+    ];
+
+    proptest::proptest! {
+        #[test]
+        fn every_comment_is_in_the_tree_once(picks in proptest::collection::vec(0..PIECES.len(), 1..24)) {
+            let mut source: String = picks.into_iter().map(|pick| PIECES[pick]).collect();
+            // Most do not start with a map, and would not be accepted.
+            holds_every_comment(&source);
+            source.insert_str(0, "a: ");
+            holds_every_comment(&source);
+            for closing in ["]", "}", "\nz: 1\nsops: #s\n  mac: m #t\n#u\n"] {
+                holds_every_comment(&format!("{source}{closing}"));
+            }
+        }
     }
 
     #[test]
@@ -1300,8 +1416,10 @@ mod tests {
     #[test]
     fn nothing_breaks_where_tree_and_source_do_not_fit() {
         for source in ["#", "[#", "a: [#x", "- #x\n-", "? #x", "a: |#x", "\"#", "}#x", "a: b: #x", "--- #x\n%#"] {
-            place(source, &mut [Root { branch: Branch::default(), attachment: None, attach_at: 0 }]);
-            place(source, &mut []);
+            let mut roots = [Root { branch: Branch::default(), attachment: None, attach_at: 0 }];
+            place(source, &comments(source), &mut roots);
+            assert_eq!(roots[0].branch.items.len(), comments(source).len(), "{source}");
+            place(source, &comments(source), &mut []);
         }
     }
 

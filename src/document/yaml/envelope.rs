@@ -26,7 +26,14 @@ pub(super) fn detach(source: &str, root: &mut Root) {
 
     let cut = if root.branch.flow {
         match (before, after) {
-            (Some(before), _) => Span { start: before, end },
+            (Some(before), _) => {
+                let gap = &bytes[before as usize..key.span.start as usize];
+                match (gap.contains(&b'#'), gap.ends_with(b", ")) {
+                    (false, _) => Span { start: before, end },
+                    (true, true) => Span { start: key.span.start - 2, end },
+                    (true, false) => Span { start: key.span.start, end },
+                }
+            }
             (None, Some(after)) => Span { start: key.span.start, end: after },
             (None, None) => Span { start: key.span.start, end },
         }
@@ -65,10 +72,12 @@ pub(in crate::document) fn attach(source: &[u8], roots: &[Root], value: &Value, 
     for root in roots {
         if root.branch.flow {
             let text = format!("\"{}\": {}", attachment::NAME, inline(value));
-            match root.branch.items.last() {
+            match root.branch.items.iter().rfind(|item| !matches!(item.node, Node::Comment(_))) {
                 Some(last) => {
                     let end = last.node.span().end.max(last.key.as_ref().map_or(0, |key| key.span.end));
-                    edits.replace(Span { start: end, end }, format!(", {text}").as_bytes());
+                    let (at, has_comma) = behind_comments(source, end, root.branch.span.end - 1);
+                    let comma = if has_comma { "" } else { ", " };
+                    edits.replace(Span { start: at, end: at }, format!("{comma}{text}").as_bytes());
                 }
                 None => {
                     let at = root.branch.span.start + 1;
@@ -77,7 +86,8 @@ pub(in crate::document) fn attach(source: &[u8], roots: &[Root], value: &Value, 
             }
             continue;
         }
-        let margin = match root.branch.items.is_empty() {
+        let is_empty = root.branch.items.iter().all(|item| matches!(item.node, Node::Comment(_)));
+        let margin = match is_empty {
             true => 0,
             // The span begins where the first entry does, also where that is a `?`, an anchor or a tag.
             false => column_of(source, root.branch.span.start as usize),
@@ -95,12 +105,26 @@ pub(in crate::document) fn attach(source: &[u8], roots: &[Root], value: &Value, 
         writer.map(&mut text, map, writer.next(0), false);
         text.push_str(line_break);
         // A document that says `null` in so many words has an empty map; the word must go.
-        if root.branch.items.is_empty() && !root.branch.span.is_empty() {
+        if is_empty && !root.branch.span.is_empty() {
             edits.replace(root.branch.span, b"");
         }
         edits.replace(Span::new(at, at), text.as_bytes());
     }
     edits
+}
+
+/// Where an entry is added between the last one and the closing bracket: behind all comments there, so that each stays
+/// where it is; and whether a comma stands before it already.
+fn behind_comments(source: &[u8], last: u32, close: u32) -> (u32, bool) {
+    let gap = &source[last as usize..close as usize];
+    let Some(hash) = memchr::memrchr(b'#', gap) else { return (last, false) };
+    let is_comma = |line: &[u8]| line.iter().take_while(|b| **b != b'#').any(|b| *b == b',');
+    let line_end = memchr::memchr(b'\n', &gap[hash..]).map_or(gap.len(), |at| hash + at + 1);
+    // A comma directly before the entry is its own, unless no blank stands between.
+    if let Some(comma) = memchr::memchr(b',', &gap[line_end..]) {
+        return (last + (line_end + comma) as u32 + 1, true);
+    }
+    (close, gap[..line_end].split(|b| *b == b'\n').any(is_comma))
 }
 
 /// Columns by which the first nested block map of a document is indented.

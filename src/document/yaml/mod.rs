@@ -5,6 +5,7 @@
 
 mod comments;
 mod envelope;
+mod otherwise;
 pub(in crate::document) mod scalar;
 mod tree;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag, options};
 
-use super::{Resolved, comments, envelope, resolve};
+use super::{Resolved, comments, envelope, otherwise, resolve};
 use crate::document::node::{Branch, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
 use crate::document::{Format, ParseError, ParseProblem, Root};
 
@@ -25,8 +25,9 @@ pub(super) fn build(source: &str) -> Result<Vec<Root>, ParseError> {
     }
     let mut builder = Builder::new(source);
     let options = options! {
-        emit_anchor_events: false,
-        emit_comments: false,
+        emit_anchor_events: true,
+        emit_comments: true,
+        max_buffered_comment_events: usize::MAX,
         block_scalar_eof_without_line_feed: true,
         bom_inside_document_as_content: true,
         block_nesting_limit: MAX_DEPTH,
@@ -39,7 +40,7 @@ pub(super) fn build(source: &str) -> Result<Vec<Root>, ParseError> {
         })?;
         builder.take(event, &span)?;
     }
-    let Builder { mut roots, anchors, anchored_keys, aliases, .. } = builder;
+    let Builder { mut roots, anchors, anchored_keys, aliases, comments, .. } = builder;
     if roots.is_empty() {
         return Err(ParseError::new(Format::Yaml, ParseProblem::Syntax("there are only comments".into())));
     }
@@ -48,10 +49,14 @@ pub(super) fn build(source: &str) -> Result<Vec<Root>, ParseError> {
         let problem = ParseProblem::DuplicateKey(name);
         return Err(ParseError::at(Format::Yaml, problem, source.as_bytes(), key.span.start as usize));
     }
+    if let Some(at) = otherwise::line_break(source, &roots) {
+        let problem = ParseProblem::ReadOtherwise(otherwise::LINE_BREAK);
+        return Err(ParseError::at(Format::Yaml, problem, source.as_bytes(), at));
+    }
     for root in &mut roots {
         envelope::detach(source, root);
     }
-    comments::place(source, &mut roots);
+    comments::place(source, &comments, &mut roots);
     if !aliases.is_empty() {
         let targets = anchored_keys.into_iter().map(|(id, leaf)| (id, (Arc::new(Node::Leaf(leaf)), 1, 0))).collect();
         let mut resolver = Resolver { anchors, aliases, targets, total: 0 };
@@ -127,6 +132,8 @@ struct Builder<'s> {
     anchored_keys: HashMap<usize, Leaf>,
     /// Start of an alias to the anchor it names.
     aliases: HashMap<u32, usize>,
+    /// All comments, from their `#` to the end of the line.
+    comments: Vec<Span>,
     /// The current document's end is not known yet.
     open_end: bool,
 }
@@ -141,12 +148,18 @@ impl<'s> Builder<'s> {
             anchors: HashMap::new(),
             anchored_keys: HashMap::new(),
             aliases: HashMap::new(),
+            comments: Vec::new(),
             open_end: false,
         }
     }
 
     fn fail(&self, problem: ParseProblem, at: usize) -> ParseError {
         ParseError::at(Format::Yaml, problem, self.source.as_bytes(), at)
+    }
+
+    /// Errs where sops would read something else.
+    fn accept(&self, objection: Option<&'static str>, at: usize) -> Result<(), ParseError> {
+        objection.map_or(Ok(()), |what| Err(self.fail(ParseProblem::ReadOtherwise(what), at)))
     }
 
     fn take(&mut self, event: Event<'_>, span: &granit_parser::Span) -> Result<(), ParseError> {
@@ -168,7 +181,12 @@ impl<'s> Builder<'s> {
                 }
             }
             Event::StreamEnd if self.open_end => self.end_document(self.source.len()),
+            Event::Comment(..) => self.comments.push(Span::new(range.start, range.end)),
+            Event::Anchor(_, name) => self.accept(otherwise::name(&name), range.start)?,
             Event::Scalar(value, style, anchor, tag) => {
+                if style == ScalarStyle::Plain && self.frames.last().is_some_and(|frame| frame.branch.flow) {
+                    self.accept(otherwise::flow_scalar(self.source, &range), range.start)?;
+                }
                 let in_key = self.frames.last().is_some_and(|f| f.is_map && f.key.is_none());
                 if in_key {
                     let key = self.key(value, style, tag.as_deref(), range);
@@ -191,6 +209,8 @@ impl<'s> Builder<'s> {
                 if self.frames.last().is_some_and(|f| f.is_map && f.key.is_none()) {
                     return Err(self.fail(ParseProblem::AliasKey, range.start));
                 }
+                let name = self.source[range.clone()].trim_start_matches('*');
+                self.accept(otherwise::name(name), range.start)?;
                 let span = Span::new(range.start, range.end);
                 self.cursor = range.end;
                 self.aliases.insert(span.start, id);
@@ -259,6 +279,18 @@ impl<'s> Builder<'s> {
     /// Where the first `-` of a block list stands, between the cursor and its first item.
     fn dash(&self, before: usize) -> usize {
         let bytes = self.source.as_bytes();
+        let is_dash = |at: usize| bytes[at] == b'-' && bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace);
+        self.mark(before, is_dash).unwrap_or(before)
+    }
+
+    /// Where the `|` or `>` of a block scalar stands, behind the cursor.
+    fn header(&self, before: usize) -> Option<usize> {
+        self.mark(before, |at| matches!(self.source.as_bytes()[at], b'|' | b'>'))
+    }
+
+    /// The first place from the cursor on that `is_mark`, outside comments, anchors and tags.
+    fn mark(&self, before: usize, is_mark: impl Fn(usize) -> bool) -> Option<usize> {
+        let bytes = self.source.as_bytes();
         let mut at = self.cursor;
         while at < before {
             match bytes[at] {
@@ -268,11 +300,11 @@ impl<'s> Builder<'s> {
                 b'&' | b'!' => {
                     at += bytes[at..before].iter().position(u8::is_ascii_whitespace).unwrap_or(before - at);
                 }
-                b'-' if bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace) => return at,
+                _ if is_mark(at) => return Some(at),
                 _ => at += 1,
             }
         }
-        before
+        None
     }
 
     /// Puts a finished node where it belongs.
@@ -355,22 +387,11 @@ impl<'s> Builder<'s> {
         let bytes = self.source.as_bytes();
         let line_start = |at: usize| memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |i| i + 1);
         let no_content = value.bytes().all(|b| b == b'\n');
-        // The header stands on the last line that is not blank before the content.
-        let mut header_line = line_start(range.start);
-        if !no_content || !bytes[header_line..range.start.max(header_line)].iter().any(|b| matches!(b, b'|' | b'>')) {
-            while header_line > 0 {
-                let end = header_line - 1;
-                header_line = line_start(end);
-                if bytes[header_line..end].iter().any(|b| !b.is_ascii_whitespace()) {
-                    break;
-                }
-            }
-        }
-        let from = header_line.max(self.cursor.min(range.start));
-        let line_end = from + memchr::memchr(b'\n', &bytes[from..]).unwrap_or(bytes.len() - from);
-        let start = (from..line_end).find(|&at| is_header(&bytes[at..line_end])).unwrap_or(range.start);
+        let start = self.header(range.end).unwrap_or(range.start);
+        let line_end = start + memchr::memchr(b'\n', &bytes[start..]).unwrap_or(bytes.len() - start);
         // What follows the last line of content belongs to the value only where the header says so (`+`).
-        let header_end = start + 1 + bytes[start + 1..line_end].iter().take_while(|b| !b.is_ascii_whitespace()).count();
+        let indicators = bytes[start..line_end].iter().take_while(|b| !b.is_ascii_whitespace());
+        let header_end = start + indicators.count();
         let keeps = bytes[start..header_end].contains(&b'+');
         let mut end = range.end.max(line_end);
         let tail = line_start(end);
@@ -392,8 +413,11 @@ impl<'s> Builder<'s> {
             end = line;
         }
         end = end.max(header_end);
-        let indent =
-            if no_content { self.block_indent(header_line, start) } else { range.start - line_start(range.start) };
+        let indent = if no_content {
+            self.block_indent(line_start(start), start)
+        } else {
+            range.start - line_start(range.start)
+        };
         let indent = u16::try_from(indent).unwrap_or(u16::MAX);
         (start..end, if literal { Style::Literal { indent } } else { Style::Folded { indent } })
     }
@@ -426,15 +450,6 @@ impl<'s> Builder<'s> {
             Text::owned(value.into_owned().into_bytes())
         }
     }
-}
-
-/// Whether a line's rest is a block scalar's header: `|` or `>`, indicators, perhaps a comment.
-fn is_header(rest: &[u8]) -> bool {
-    let Some((b'|' | b'>', rest)) = rest.split_first() else { return false };
-    let indicators = rest.iter().take_while(|b| matches!(b, b'0'..=b'9' | b'+' | b'-')).count();
-    let rest = &rest[indicators..];
-    let blanks = rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r')).count();
-    indicators <= 2 && (blanks == rest.len() || (blanks > 0 && rest[blanks] == b'#'))
 }
 
 fn full_tag(tag: &Tag) -> String {

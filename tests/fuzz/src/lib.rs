@@ -28,6 +28,9 @@ pub fn enc(text: &[u8]) {
     let key = DataKey::from_bytes(&[7; 32]).expect("32 bytes");
     let cipher = Cipher::new(&key);
     assert!(cipher.decrypt(text, b"a:").is_err(), "a forged value was decrypted");
+    if text.is_empty() {
+        return; // sops never encrypts the empty text
+    }
     // What a real value says comes back whatever stands behind it, and under no other path.
     let real = cipher.encrypt(text, b"a:", &[9; NONCE_LEN], Type::Str);
     let with_tail = [real.as_bytes(), text].concat();

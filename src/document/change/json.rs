@@ -1,0 +1,191 @@
+//! Changes to JSON, and to what YAML writes in brackets.
+
+use zeroize::Zeroizing;
+
+use super::{ChangeError, Entry, Place, What, indented, line_break, line_start};
+use crate::document::node::{Branch, Item, Key, Leaf, Node, Scalar, Span, Style};
+use crate::document::yaml::scalar;
+use crate::document::{Document, Edits, Format, Indent, emit};
+
+/// Makes a change to a JSON document.
+pub(super) fn write(document: &Document, place: &Place<'_>, edits: &mut Edits) -> Result<(), ChangeError> {
+    match (&place.what, place.entries.last()) {
+        (What::Replace(node), Some(entry)) => replace(document, entry, node, edits),
+        (What::Remove, Some(entry)) => {
+            remove(document.source(), entry, edits);
+            Ok(())
+        }
+        (What::Append(item), last) => {
+            let branch = match last.map(|entry| &entry.item().node) {
+                Some(Node::Map(branch) | Node::List(branch)) => branch,
+                _ => &document.roots()[0].branch,
+            };
+            append(document, branch, item, edits)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Puts `node` in the place of what an entry of a collection in brackets holds.
+pub(super) fn replace(
+    document: &Document,
+    entry: &Entry<'_>,
+    node: &Node,
+    edits: &mut Edits,
+) -> Result<(), ChangeError> {
+    let (source, item) = (document.source(), entry.item());
+    if let (Node::Leaf(old), Node::Leaf(new)) = (&item.node, node)
+        && !old.span.is_empty()
+    {
+        edits.replace(old.span, &document.spell(old, &new.scalar));
+        return Ok(());
+    }
+    let mut text = Zeroizing::new(Vec::new());
+    let mut span = item.node.span();
+    if let Some(key) = item.key.as_ref().filter(|_| span.is_empty()) {
+        // YAML: `{a}` and `{a: }`.
+        let (end, has_colon) = head(source, key);
+        span = Span { start: end.max(span.start), end: end.max(span.start) };
+        text.extend_from_slice(if has_colon { b" " } else { b": " });
+    }
+    text.extend_from_slice(&written(document, node, line_indent(source, start_of(item)))?);
+    edits.replace(span, &text);
+    Ok(())
+}
+
+/// Behind a key's colon, or behind the key where it has none.
+fn head(source: &[u8], key: &Key) -> (u32, bool) {
+    let behind = &source[key.span.end as usize..];
+    let blanks = behind.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    match behind.get(blanks) {
+        Some(b':') => (key.span.end + blanks as u32 + 1, true),
+        _ => (key.span.end, false),
+    }
+}
+
+/// Adds an entry behind the last one.
+pub(super) fn append(document: &Document, branch: &Branch, item: &Item, edits: &mut Edits) -> Result<(), ChangeError> {
+    let source = document.source();
+    let Some(last) = super::values(branch).last() else {
+        // Only the document itself; what else is empty is replaced.
+        let node = Node::Map(Branch { items: vec![item.clone()], ..Branch::default() });
+        edits.replace(branch.span, &written(document, &node, Some(b""))?);
+        return Ok(());
+    };
+    let indent = line_indent(source, start_of(last));
+    let mut text = Zeroizing::new(b",".to_vec());
+    // YAML: `[a: 1]` holds a map without brackets of its own.
+    let is_bare = !matches!(source.get(branch.span.start as usize), Some(b'{' | b'['));
+    if is_bare {
+        edits.replace(Span { end: branch.span.start, ..branch.span }, b"{");
+    }
+    match indent {
+        Some(indent) => {
+            text.extend_from_slice(line_break(source));
+            text.extend_from_slice(indent);
+        }
+        None => text.extend_from_slice(if is_dense(source, branch) { b"" } else { b" " }),
+    }
+    if let Some(key) = &item.key {
+        let name =
+            Node::Leaf(Leaf { scalar: Scalar::Str(key.text.clone()), span: Span::default(), style: Style::None });
+        text.extend_from_slice(&written(document, &name, None)?);
+        let sign = last
+            .key
+            .as_ref()
+            .filter(|_| document.format() == Format::Json)
+            .map(|key| &source[key.span.end as usize..last.node.span().start as usize]);
+        text.extend_from_slice(sign.filter(|sign| !sign.contains(&b'\n')).unwrap_or(b": "));
+    }
+    text.extend_from_slice(&written(document, &item.node, indent)?);
+    text.extend_from_slice(if is_bare { b"}" } else { b"" });
+    let end = last.node.span().end.max(last.key.as_ref().map_or(0, |key| head(source, key).0));
+    edits.replace(Span { start: end, end }, &text);
+    Ok(())
+}
+
+/// Takes an entry out, with its comma.
+pub(super) fn remove(source: &[u8], entry: &Entry<'_>, edits: &mut Edits) {
+    let branch = entry.branch;
+    if entry.is_alone() && !source[branch.span.range()].contains(&b'#') {
+        edits.replace(branch.span, if entry.is_map { b"{}" } else { b"[]" });
+        return;
+    }
+    let mut items: Vec<Item> = super::values(branch).cloned().collect();
+    for item in &mut items {
+        if let (Some(key), Node::Leaf(leaf)) = (&item.key, &mut item.node)
+            && leaf.span.is_empty()
+        {
+            let end = head(source, key).0;
+            leaf.span = Span { start: end, end };
+        }
+    }
+    let here = start_of(entry.item());
+    let gone: Vec<bool> = items.iter().map(|item| start_of(item) == here).collect();
+    for cut in (Branch { items, ..*branch }).cuts(&gone) {
+        edits.replace(cut, b"");
+    }
+}
+
+/// A node as it stands in brackets: on lines of its own where `indent` is that of its own line.
+fn written(document: &Document, node: &Node, indent: Option<&[u8]>) -> Result<Zeroizing<Vec<u8>>, ChangeError> {
+    if document.format() == Format::Yaml {
+        let mut out = Zeroizing::new(Vec::new());
+        flow(node, &mut out);
+        return Ok(out);
+    }
+    let unit = indent.map(|_| unit(document));
+    let text = emit::json_text(node, unit)?;
+    Ok(indented(&text, line_break(document.source()), indent.unwrap_or_default()))
+}
+
+/// What the document indents a level by.
+fn unit(document: &Document) -> Indent {
+    let first = document.roots().first().and_then(|root| root.branch.items.first());
+    match first.and_then(|item| line_indent(document.source(), start_of(item))) {
+        Some(indent) if indent.contains(&b'\t') => Indent::Tab,
+        Some(indent) if indent.len() <= 16 => Indent::Blanks(indent.len()),
+        _ => Indent::Default,
+    }
+}
+
+/// A node of YAML in brackets, on one line.
+pub(super) fn flow(node: &Node, out: &mut Vec<u8>) {
+    let (branch, open, close) = match node {
+        Node::Map(branch) => (branch, b'{', b'}'),
+        Node::List(branch) => (branch, b'[', b']'),
+        Node::Leaf(leaf) => return scalar::plain(out, &leaf.scalar, b"", scalar::Place::Line { flow: true }),
+        Node::Comment(_) | Node::Alias { .. } => return,
+    };
+    out.push(open);
+    for (at, item) in branch.items.iter().enumerate() {
+        out.extend_from_slice(if at > 0 { b", " } else { b"" });
+        if let Some(key) = &item.key {
+            scalar::plain_text(out, key.text.bytes(b""), scalar::Place::Line { flow: true });
+            out.extend_from_slice(b": ");
+        }
+        flow(&item.node, out);
+    }
+    out.push(close);
+}
+
+fn start_of(item: &Item) -> usize {
+    item.key.as_ref().map_or(item.node.span().start, |key| key.span.start) as usize
+}
+
+/// The blanks before `at`, if there is nothing else before it on its line, and that is not the first.
+fn line_indent(source: &[u8], at: usize) -> Option<&[u8]> {
+    let start = line_start(source, at);
+    let indent = &source[start..at];
+    (start > 0 && indent.iter().all(|byte| matches!(byte, b' ' | b'\t'))).then_some(indent)
+}
+
+/// Whether there is no blank behind its commas.
+fn is_dense(source: &[u8], branch: &Branch) -> bool {
+    let items: Vec<&Item> = super::values(branch).collect();
+    match items.as_slice() {
+        [.., before, last] => source[before.node.span().end as usize..start_of(last)].ends_with(b","),
+        [Item { key: Some(key), node }] => source[key.span.end as usize..node.span().start as usize].ends_with(b":"),
+        _ => false,
+    }
+}
