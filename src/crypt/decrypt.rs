@@ -403,7 +403,7 @@ impl Opened<'_> {
     /// Whether `plain` is the document that was decrypted: keys, values, types and comments alike.
     ///
     /// Comments inside what an alias stands for are left out of account: expanding an alias loses them.
-    fn is(&self, plain: &Document) -> bool {
+    pub(super) fn is(&self, plain: &Document) -> bool {
         let encrypted = &self.encrypted.document;
         let mut tokens = self.tokens.iter();
         let mut next = tokens.next();

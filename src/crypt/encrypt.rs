@@ -72,6 +72,12 @@ pub enum EncryptError {
     /// The selection matches what it has encrypted.
     #[error("the pattern of {0} also matches encrypted comments, so the file could not be decrypted")]
     CommentClash(&'static str),
+    /// What a comment decides of changes when an alias is written out, as its comments are lost.
+    #[error("it has an alias for values that comments choose; write the values out in its place")]
+    AliasUnderComments,
+    /// Once values are encrypted, a comment reads as one of another map or list.
+    #[error("a comment would belong elsewhere once the values around it are encrypted; move it to another line")]
+    CommentMoves,
     /// The selection cannot be used.
     #[error(transparent)]
     Selection(#[from] SelectionError),
@@ -142,11 +148,14 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
         all.apply(plain.source())
     };
     let read = Encrypted::parse(written(&envelope), plain.format()).map_err(broken)?;
-    let opened = read.open(key, MacCheck::Require).map_err(broken)?;
-    if !opened.plain_comments.is_empty() {
-        return Err(broken("a comment has lost its place"));
-    }
+    let opened = read.open(key, MacCheck::Require).map_err(|error| match expanded && selection.is_by_comment() {
+        true => EncryptError::AliasUnderComments,
+        false => broken(error),
+    })?;
     let layout = layout_of(plain, &opened, &originals, expanded)?;
+    if !opened.plain_comments.is_empty() || !(layout.is_canonical() || opened.is(plain)) {
+        return Err(EncryptError::CommentMoves);
+    }
     let mac = opened.mac().to_owned();
     drop(opened);
     let mut bytes = read.into_bytes();
@@ -323,7 +332,11 @@ impl<'a> Making<'a> {
             let replaced = if chosen && site.alias.is_none() { leaf.span } else { Span::default() };
             let inside = self.replace_comments(replaced);
             if let Some(alias) = site.alias {
-                let text = if chosen { Some(self.fresh(&bytes, site.aad, kind)?) } else { None };
+                let text = match chosen.then(|| self.reused(site.aad, &leaf.scalar, kind)) {
+                    None => None,
+                    Some(Some((text, _))) => Some(text),
+                    Some(None) => Some(self.fresh(&bytes, site.aad, kind)?),
+                };
                 let entry = self.aliases.entry(alias.start).or_default();
                 entry.0 |= chosen;
                 entry.1.push(text);

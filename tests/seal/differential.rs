@@ -170,9 +170,14 @@ fn compare(sops: &Sops<'_>, case: &Case, also_rotate: bool) -> Outcome {
 
 /// What seal refuses although sops takes it; each is said in the manual.
 fn refused_on_purpose(why: &str) -> bool {
-    ["also matches encrypted comments", "plain scalar cannot start with '-' followed by ,[]{}"]
-        .iter()
-        .any(|known| why.contains(known))
+    [
+        "also matches encrypted comments",
+        "comment would belong elsewhere",
+        "alias for values that comments choose",
+        "plain scalar cannot start with '-' followed by ,[]{}",
+    ]
+    .iter()
+    .any(|known| why.contains(known))
 }
 
 /// How comments are compared.

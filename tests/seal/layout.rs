@@ -11,7 +11,12 @@ use crate::support::sealing::{data_key, identity, open, reseal, seal, seal_case,
 use crate::support::{Folder, peer, repository};
 
 /// Documents that sops takes and seal refuses, each with its reason in `tests/documents/README.md`.
-const REFUSED: [&str; 2] = ["unicode/utf16-be.yaml", "unicode/utf16-le.yaml"];
+const REFUSED: [&str; 4] = [
+    "comments/tight-behind-quotes.yaml",
+    "unicode/nel-ends-a-line.yaml",
+    "unicode/utf16-be.yaml",
+    "unicode/utf16-le.yaml",
+];
 
 /// The documents of the corpus that sops accepts.
 fn corpus() -> Vec<PathBuf> {
@@ -46,7 +51,12 @@ fn selections() -> [Option<SelectionRule>; 6] {
 /// What a document comes back as differs from it.
 fn comes_back(case: &Case) -> Result<(), String> {
     let sealed = match seal_case(case) {
-        Err(why) if why.contains("also matches encrypted comments") => return Ok(()),
+        Err(why)
+            if why.contains("also matches encrypted comments")
+                || why.contains("alias for values that comments choose") =>
+        {
+            return Ok(());
+        }
         other => other?,
     };
     let back = open(&sealed, case.format)?;
@@ -120,6 +130,7 @@ fn replacement(
             && wanted.is_none_or(|wanted| wanted == site.chosen)
             && !matches!(leaf.style, Style::Literal { .. } | Style::Folded { .. } | Style::None)
             && !matches!(&leaf.scalar, Scalar::Null)
+            && !matches!(&leaf.scalar, Scalar::Str(text) if document.text(text).is_empty())
         {
             let value = Scalar::Str(Text::owned(*b"edited"));
             found.push((leaf.span, document.spell(leaf, &value).to_vec()));
@@ -197,7 +208,8 @@ proptest! {
     #[test]
     fn plain_values_edited_by_hand_stay_edited(seed: u64) {
         let case = Case { mac_only_encrypted: true, ..generate::case(seed) };
-        prop_assume!(case.format != Format::Binary && readable(&case).is_some());
+        // What an expanded alias holds can be edited on its own, which no edit of the plain file can say.
+        prop_assume!(!case.plain.windows(2).any(|two| two == b"*n") && case.format != Format::Binary && readable(&case).is_some());
         let Ok(sealed) = seal_case(&case) else { return Ok(()) };
         let encrypted = Encrypted::parse(sealed.clone(), case.format).unwrap();
         let plain_ones = Some((encrypted.selection(), false));
@@ -215,9 +227,8 @@ proptest! {
         prop_assert_eq!(number, other);
         let expected = replaced(&case.plain, span, &text);
         prop_assume!(Document::parse(expected.clone(), case.format).is_ok());
-        let whole = String::from_utf8_lossy(&case.plain).contains("*n");
         prop_assert_eq!(values(&back, case.format).map(|v| v.values), values(&expected, case.format).map(|v| v.values), "{:?}", case);
-        if !whole && !crypt_is_whole(&case) {
+        if !crypt_is_whole(&case) {
             prop_assert_eq!(String::from_utf8_lossy(&back), String::from_utf8_lossy(&expected), "{:?}", case);
         }
     }
@@ -225,9 +236,17 @@ proptest! {
 
 /// Why random documents are refused, see `tests/documents/README.md`.
 fn refused(why: &str) -> bool {
-    ["is not a string", "beyond 64 bits", "occurs twice", "reserved for the envelope"]
-        .iter()
-        .any(|known| why.contains(known))
+    [
+        "is not a string",
+        "comment would belong elsewhere",
+        "also matches encrypted comments",
+        "alias for values that comments choose",
+        "beyond 64 bits",
+        "occurs twice",
+        "reserved for the envelope",
+    ]
+    .iter()
+    .any(|known| why.contains(known))
 }
 
 /// Whether values alone do not say how the file is laid out: block scalars and list comments move with their lines.
