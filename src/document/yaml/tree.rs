@@ -265,6 +265,10 @@ impl<'s> Builder<'s> {
             return Err(self.fail(ParseProblem::Syntax("a map or a list is used as a key".into()), range.start));
         }
         let flow = style == StructureStyle::Flow;
+        // The first dash from here on may be that of the list around it.
+        if self.frames.last().is_some_and(|f| !f.is_map && !f.branch.flow && !f.branch.items.is_empty()) {
+            self.cursor = range.start.min(self.dash(range.start) + 1);
+        }
         let start = if is_map || flow { range.start } else { self.dash(range.start) };
         if flow {
             self.cursor = range.end;
