@@ -123,7 +123,10 @@ fn make_new(args: &EditArgs, name: &Path, format: Format, mut desk: Desk<'_>) ->
         ..EncryptArgs::default()
     };
     let before = template(name, format);
-    // Nobody should type a text that then cannot be encrypted.
+    // Nobody should type a text that then cannot be encrypted, or written.
+    if let Some(folder) = session::absolute(&args.file)?.parent().filter(|folder| !folder.is_dir()) {
+        return Err(Failure::new(Kind::Output, format!("there is no folder {}", shown(folder))));
+    }
     let parse = |bytes| Document::parse(bytes, format).map_err(|error| Failure::of_parse(name, &error));
     encrypt::Plan::make(name, &parse(before.clone())?, &encrypting, session)?;
     desk.lay(&args.file, &before)?;

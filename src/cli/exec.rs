@@ -99,10 +99,10 @@ pub enum Shape {
 }
 
 /// Runs `seal exec-env`.
-pub fn exec_env(args: ExecEnvArgs, session: &Session) -> Result<(), Failure> {
+pub fn exec_env(args: ExecEnvArgs, shape: Shape, session: &Session) -> Result<(), Failure> {
     let user = args.user.as_deref().map(User::find).transpose()?;
     let document = open(&args.file, &args.open, &args.formats, session)?;
-    let variables = variables(&args.file, &document, Shape::FlatOrSecret)?;
+    let variables = variables(&args.file, &document, shape)?;
     let inherit = if args.pristine { Inherit::Nothing } else { Inherit::Environment };
     let place = if args.same_process { Place::SameProcess } else { Place::Child };
     let variables = variables.iter().map(|(name, value)| (name.as_str(), value));

@@ -93,7 +93,7 @@ pub fn run() -> ExitCode {
         Command::Encrypt(args) => encrypt::run(args, &session),
         Command::Decrypt(args) => decrypt::run(args, &session),
         Command::Edit(args) => edit::run(args, &session),
-        Command::ExecEnv(args) => exec::exec_env(args, &session),
+        Command::ExecEnv(args) => exec::exec_env(args, exec::Shape::FlatOrSecret, &session),
         Command::ExecFile(args) => exec::exec_file(args, &session),
         Command::Set(args) => change::set(args, &session),
         Command::Unset(args) => change::unset(args, &session),

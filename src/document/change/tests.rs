@@ -90,6 +90,7 @@ fn yaml_keys_go_with_their_lines() {
     let y = Format::Yaml;
     unset(y, "# head\na: 1 # c\n# b\nb: 2\n", "a", "# head\n# b\nb: 2\n");
     unset(y, "a: 1\nb: |\n  x\n  y\nc: 2\n", "b", "a: 1\nc: 2\n");
+    unset(y, "a: |\n  x\nb: 1\n  # c\nc: 2\n", "b", "a: |\n  x\n# c\nc: 2\n");
     unset(y, "m: # c\n  # k\n  a: 1\nz: 1\n", "m.a", "m: {} # c\n  # k\nz: 1\n");
     unset(y, "l:\n- a: 1\n  # b\n  b: 2\n- c\n", "l[0].a", "l:\n- # b\n  b: 2\n- c\n");
     unset(y, "l:\n- a: 1\n- c\n", "l[0].a", "l:\n- {}\n- c\n");
@@ -106,6 +107,15 @@ fn yaml_keys_go_with_their_lines() {
     );
     unset(y, "a: 1\n", "a.b", "error: `a.b` was not found: there is nothing of that name");
     unset(y, "a: [1]\n", "a[1]", "error: `a[1]` was not found: there is nothing of that name");
+}
+
+#[test]
+fn a_path_without_end_is_an_error() {
+    let path = KeyPath(vec![Step::Index(0); 1_000_000]);
+    assert!(parse("a: 1\n", Format::Yaml).set(&path, &value("1")).is_err());
+    assert!(parse("a: 1\n", Format::Yaml).unset(&path).is_err());
+    let path = KeyPath(vec![Step::Key("a".into()); 128]);
+    assert!(parse("a: 1\n", Format::Yaml).set(&path, &value("1")).is_ok());
 }
 
 #[test]
