@@ -160,6 +160,21 @@ fn data_of_a_secret_stays_base64() {
 }
 
 #[test]
+fn runs_at_the_same_time_lose_no_change() {
+    let folder = sealed("v.yaml", "a: 1\n");
+    std::thread::scope(|scope| {
+        for n in 0..16 {
+            let folder = &folder;
+            scope.spawn(move || {
+                seal(folder, &["set", "--value-stdin", "v.yaml", &format!("k{n}")], "v").exits(0);
+            });
+        }
+    });
+    let plain = plain(&folder, "v.yaml");
+    assert!((0..16).all(|n| plain.contains(&format!("k{n}: v\n"))), "{plain}");
+}
+
+#[test]
 fn an_anchor_that_others_use_is_not_changed_behind_their_back() {
     let folder = sealed("a.yaml", "a_unencrypted: &x\n  k: 1\nb_unencrypted: *x\nc: s\n");
     let before = folder.read("a.yaml");

@@ -7,6 +7,7 @@
 mod support;
 
 mod change;
+mod changes;
 mod documents;
 mod edit;
 mod exec;
