@@ -130,6 +130,8 @@ fn a_value_in_the_command_line_is_json_warned_of_and_never_repeated() {
     let folder = sealed("db.yaml", SECRET);
     let ran = seal(&folder, &["set", "db.yaml", "[\"stringData\"][\"pass\"]", "\"n3w\""], "").exits(0);
     assert!(ran.stderr_text().contains("warning:") && !ran.stderr_text().contains("n3w"), "{ran}");
+    seal(&folder, &["set", "db.yaml", "stringData.number", "-5"], "").exits(0);
+    assert!(plain(&folder, "db.yaml").ends_with("\n  number: -5\n"));
     let ran = seal(&folder, &["set", "db.yaml", "stringData.pass", "n3w"], "").exits(2);
     assert!(ran.stderr_text().contains("--value-stdin") && !ran.stderr_text().contains("n3w"), "{ran}");
     let ran = seal(&folder, &["set", "db.yaml", "stringData.pass"], "").exits(2);
