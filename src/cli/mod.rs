@@ -132,7 +132,7 @@ pub fn run() -> ExitCode {
         Command::UpdateKeys(args) => update_keys::run(args, &session),
         Command::Verify(args) => verify::run(args, &session),
         Command::Edit(args) => edit::run(args, &session),
-        Command::ExecEnv(args) => exec::exec_env(args, &session),
+        Command::ExecEnv(args) => exec::exec_env(args, exec::Shape::FlatOrSecret, &session),
         Command::ExecFile(args) => exec::exec_file(args, &session),
         Command::Set(args) => change::set(args, &session),
         Command::Unset(args) => change::unset(args, &session),

@@ -8,6 +8,7 @@ mod support;
 
 mod differential;
 mod change;
+mod changes;
 mod documents;
 mod edit;
 mod exec;
