@@ -147,7 +147,7 @@ fn check(file: &Path, format: Option<Format>, session: &Session, report: &mut Re
             Ok(key) => {
                 let opened = session::open(file, &encrypted, &key, MacCheck::Require)?;
                 report.opened = true;
-                report.checked.push(format!("MAC, {values} and their types"));
+                report.checked.push(format!("MAC, {values}"));
                 for path in &opened.plain_comments {
                     report.notes.push(format!("a comment near {} is plain", shown(&path.to_string())));
                 }

@@ -8,3 +8,4 @@ mod support;
 
 mod documents;
 mod house;
+mod recipients;
