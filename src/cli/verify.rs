@@ -197,6 +197,14 @@ fn agrees_with_rule(file: &Path, encrypted: &Encrypted, session: &Session, repor
     };
     let differences = readers::differences(&readers::groups_of(encrypted.envelope()), &rule.groups, (None, None));
     let title = readers::rule_title(rule);
+    if let Some(selection) = rule.selection.as_ref().filter(|selection| *selection != encrypted.selection().rule()) {
+        let own = encrypted.selection().rule();
+        report.notes.push(format!(
+            "its selection is {}, that of {title} {}",
+            shown(&own.to_string()),
+            shown(&selection.to_string())
+        ));
+    }
     if differences.is_empty() {
         report.checked.push(format!("readers as {title} says"));
     } else {

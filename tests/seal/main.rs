@@ -6,6 +6,8 @@
 
 mod support;
 
+mod config;
 mod documents;
 mod house;
 mod recipients;
+mod verify;

@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use crate::support::{Folder, Step};
 
-const PLAIN: &str =
-    "# top\napiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData:\n  user: 'ada'   # who\n\n  pass: \"hunter2\"\n  list: [1, true, null]\n";
+const PLAIN: &str = "# top\napiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData:\n  user: 'ada'   # who\n\n  pass: \"hunter2\"\n  list: [1, true, null]\n";
 
 /// Two people with an identity each, in a folder of their own.
 struct Two {
