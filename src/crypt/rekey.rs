@@ -16,7 +16,15 @@ pub fn with_envelope(encrypted: &Encrypted, envelope: &Envelope) -> Result<Vec<u
     let bare = without_envelope(encrypted.document());
     let syntax = encrypted.document().format();
     let content = Document::parse(bare.clone(), syntax).map_err(broken)?;
-    let attach = content.attach(&serde_json::Value::Object(envelope.to_map()), &encrypted.style());
+    let mut map = envelope.to_map();
+    // The time keeps the spelling it has, where sops would bring it into its own form.
+    let found = encrypted.document().roots().first().and_then(|root| root.attachment.as_ref()?.value.as_ref());
+    if let Some(text) = found.and_then(|found| found.get("lastmodified"))
+        && envelope.last_modified == encrypted.envelope().last_modified
+    {
+        map.insert("lastmodified".to_owned(), text.clone());
+    }
+    let attach = content.attach(&serde_json::Value::Object(map), &encrypted.style());
     let bytes = attach.apply(content.source()).to_vec();
 
     // As with encrypting: what would not read back is never given out.
@@ -76,6 +84,16 @@ mod tests {
         };
         let bytes = encrypt(&document, sealing, &mut random).unwrap().bytes;
         Encrypted::parse(bytes, format).unwrap()
+    }
+
+    #[test]
+    fn time_keeps_its_spelling() {
+        let key = DataKey::from_bytes(&[7; 32]).unwrap();
+        let text = String::from_utf8(sealed("a: x\n", Format::Yaml, &key).document().source().to_vec()).unwrap();
+        let odd = text.replace("08:38:43Z", "08:38:43.5+00:00");
+        assert_ne!(odd, text);
+        let before = Encrypted::parse(odd.clone().into_bytes(), Format::Yaml).unwrap();
+        assert_eq!(with_envelope(&before, before.envelope()).unwrap(), odd.as_bytes());
     }
 
     #[test]
