@@ -4,12 +4,15 @@
 //! What several commands need of a file (its config, its data key, sealing it again) is in [`session`].
 
 mod args;
+mod completions;
 mod decrypt;
 mod diff;
 mod encrypt;
 mod failure;
 mod git_setup;
+mod help;
 mod init;
+mod man;
 mod many;
 mod merge;
 mod session;
@@ -21,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 pub use failure::{Failure, Kind};
+pub use help::manual;
 pub use session::{ConfigSearch, Session};
 
 use crate::host::Host;
@@ -28,13 +32,21 @@ use crate::host::terminal::{Colour, shown};
 
 /// Encrypts Kubernetes Secrets in git, byte for byte, in the sops format
 #[derive(Parser)]
-#[command(name = "seal", version, propagate_version = true, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "seal", version, propagate_version = true, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
     command: Command,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  seal encrypt --init secret.yaml
+  seal decrypt secret.yaml | kubectl apply -f -
+  seal diff secret.yaml
+
+More: seal help COMMAND, and seal help with one of exit-codes, environment, config, keys, recipients, layout";
 
 /// What every command takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -67,7 +79,10 @@ enum Command {
     Init(init::InitArgs),
     Encrypt(encrypt::EncryptArgs),
     Decrypt(decrypt::DecryptArgs),
+    Completions(completions::CompletionsArgs),
     Diff(diff::DiffArgs),
+    Help(help::HelpArgs),
+    Man(man::ManArgs),
     #[command(hide = true)]
     MergeDriver(merge::MergeDriverArgs),
     #[command(hide = true)]
@@ -92,7 +107,10 @@ pub fn run() -> ExitCode {
         Command::Init(args) => init::run(args, &session),
         Command::Encrypt(args) => encrypt::run(args, &session),
         Command::Decrypt(args) => decrypt::run(args, &session),
+        Command::Completions(args) => completions::run(args, &session),
         Command::Diff(args) => diff::run(args, &session),
+        Command::Help(args) => help::run(args, &session),
+        Command::Man(args) => man::run(args, &session),
         Command::MergeDriver(args) => merge::run(args, &session),
         Command::Textconv(args) => textconv::run(args, &session),
     };

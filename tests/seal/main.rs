@@ -8,4 +8,5 @@ mod support;
 
 mod documents;
 mod git;
+mod help;
 mod house;
