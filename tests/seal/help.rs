@@ -63,7 +63,9 @@ fn stage() -> Folder {
     let config = String::from_utf8(folder.read(".sops.yaml")).unwrap();
     let reader = config.split(|c: char| !c.is_alphanumeric()).find(|word| word.starts_with("age1")).unwrap().to_owned();
     folder.write(".sops.yaml", format!("creation_rules:\n  - age: {reader}\n"));
-    for sealed in ["secret.yaml", "old.yaml", "new.yaml"] {
+    folder.write("app.env", "DB_USER=ada\n");
+    folder.write("db.secret.yaml", secret);
+    for sealed in ["secret.yaml", "old.yaml", "new.yaml", "app.env"] {
         folder.seal(["encrypt", "-i", sealed]).ok();
     }
     for words in [
@@ -119,6 +121,33 @@ fn examples_of_help_run() {
             }
         }
     }
+}
+
+#[test]
+fn lines_of_the_readme_run() {
+    let readme = std::fs::read_to_string(repository("README.md")).unwrap();
+    let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let names: Vec<_> = commands().into_iter().filter_map(|(words, _)| words.first().cloned()).collect();
+    let mut tried = 0;
+    for line in blocks.flat_map(str::lines) {
+        let line = line.split("  # ").next().unwrap().trim();
+        let command = line.strip_prefix("seal ").and_then(|rest| rest.split_whitespace().next());
+        // What has to be filled in cannot be run.
+        if !command.is_some_and(|name| names.iter().any(|known| known == name)) || line.contains('…') {
+            continue;
+        }
+        let folder = stage();
+        if line.starts_with("seal encrypt") {
+            folder.write("secret.yaml", "kind: Secret\nstringData:\n  a: b\n");
+        }
+        if line.starts_with("seal init") {
+            std::fs::remove_file(folder.path(".sops.yaml")).unwrap();
+        }
+        let ran = shell(&folder, line).env("EDITOR", "true").run();
+        assert!(ran.code != Some(2) && ran.code != Some(127), "{line}\n{ran}");
+        tried += 1;
+    }
+    assert!(tried > 5, "only {tried} lines of the README were run");
 }
 
 #[test]
