@@ -54,9 +54,7 @@ pub fn run(args: MergeDriverArgs, session: &Session) -> Result<(), Failure> {
     session.terminal().set_no_input();
     let name = args.path.clone().unwrap_or_else(|| args.ours.clone());
     let conflicts = merge(&args, &name, session).map_err(|mut failure| {
-        if !matches!(failure.kind, Kind::Child(_)) {
-            failure.kind = Kind::Child(128 + failure.kind.code());
-        }
+        failure.kind = Kind::Driver(failure.kind.code());
         failure
     })?;
     if conflicts.is_empty() {

@@ -56,8 +56,9 @@ fn stage() -> Folder {
     }
     folder.write("password", "hunter2");
     let kubectl = format!("#!/bin/sh\ncase $1 in apply) cat ;; *) printf '{}' ;; esac\n", secret.replace('\n', "\\n"));
-    let kubectl = folder.write("bin/kubectl", kubectl);
-    std::fs::set_permissions(&kubectl, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for program in [folder.write("bin/kubectl", kubectl), folder.write("server", "#!/bin/sh\n")] {
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_seal"), folder.path("bin/seal")).unwrap();
     // A rule for every file, so that the examples may call theirs as they like.
     let config = String::from_utf8(folder.read(".sops.yaml")).unwrap();
