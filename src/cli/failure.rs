@@ -84,6 +84,8 @@ pub enum Kind {
     Partly,
     /// A child ended with this code.
     Child(u8),
+    /// A file could not be merged for git, which takes codes above 128 as an error; the code it would have had.
+    Driver(u8),
     /// Interrupted by this signal.
     Signal(u8),
     /// A defect.
@@ -111,6 +113,7 @@ impl Kind {
             Self::Partly => 9,
             Self::Unchanged => 0,
             Self::Child(code) => code,
+            Self::Driver(code) => 128 + code,
             Self::Signal(signal) => 128 + signal,
         }
     }

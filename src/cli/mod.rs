@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod config_show;
 mod change;
+mod completions;
 mod decrypt;
 mod doctor;
 mod edit;
@@ -17,8 +18,10 @@ mod file_status;
 mod groups;
 mod diff;
 mod git_setup;
+mod help;
 mod init;
 mod keys;
+mod man;
 mod many;
 mod readers;
 mod rotate;
@@ -35,6 +38,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 pub use failure::{Failure, Kind};
+pub use help::manual;
 pub use session::{ConfigSearch, Session};
 
 use crate::host::Host;
@@ -42,13 +46,21 @@ use crate::host::terminal::{Colour, shown};
 
 /// Encrypts Kubernetes Secrets in git, byte for byte, in the sops format
 #[derive(Parser)]
-#[command(name = "seal", version, propagate_version = true, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "seal", version, propagate_version = true, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
     command: Command,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  seal encrypt --init secret.yaml
+  seal decrypt secret.yaml | kubectl apply -f -
+  seal diff secret.yaml
+
+More: seal help COMMAND, and seal help with one of exit-codes, environment, config, keys, recipients, layout";
 
 /// What every command takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -99,7 +111,10 @@ enum Command {
     Set(change::SetArgs),
     Unset(change::UnsetArgs),
     Get(change::GetArgs),
+    Completions(completions::CompletionsArgs),
     Diff(diff::DiffArgs),
+    Help(help::HelpArgs),
+    Man(man::ManArgs),
     #[command(hide = true)]
     MergeDriver(merge::MergeDriverArgs),
     #[command(hide = true)]
@@ -137,7 +152,10 @@ pub fn run() -> ExitCode {
         Command::Set(args) => change::set(args, &session),
         Command::Unset(args) => change::unset(args, &session),
         Command::Get(args) => change::get(args, &session),
+        Command::Completions(args) => completions::run(args, &session),
         Command::Diff(args) => diff::run(args, &session),
+        Command::Help(args) => help::run(args, &session),
+        Command::Man(args) => man::run(args, &session),
         Command::MergeDriver(args) => merge::run(args, &session),
         Command::Textconv(args) => textconv::run(args, &session),
     };

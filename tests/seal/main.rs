@@ -14,6 +14,7 @@ mod documents;
 mod edit;
 mod exec;
 mod git;
+mod help;
 mod house;
 mod layout;
 mod sops_vectors;
