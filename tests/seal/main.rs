@@ -11,4 +11,6 @@ mod documents;
 mod edit;
 mod exec;
 mod house;
+mod sops_users;
+mod sops_values;
 mod sops_vectors;
