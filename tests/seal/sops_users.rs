@@ -265,7 +265,7 @@ fn readers_change_with_a_piped_answer() {
     let grouped = sops(&folder, &["groups", "add", "-f", "a.yaml", "-i", "--age", R1]).run().exits(0);
     assert_eq!(grouped.stderr_text(), "");
     assert!(String::from_utf8(folder.read("a.yaml")).unwrap().contains("key_groups:"));
-    sops(&folder, &["groups", "delete", "-f", "a.yaml", "-i", "1"]).ok();
+    sops(&folder, &["groups", "delete", "-f", "a.yaml", "-i", "--shamir-secret-sharing-threshold", "1", "1"]).ok();
     assert_eq!(String::from_utf8(sops(&folder, &["decrypt", "a.yaml"]).ok()).unwrap(), SECRET);
 }
 
@@ -362,7 +362,8 @@ const CALLS: &[(&[&str], &str)] = &[
     (&["unset", "enc.yaml", "[\"nothing\"]"], ""),
     (&["unset", "--idempotent", "enc.yaml", "[\"nothing\"]"], ""),
     (&["updatekeys", "enc.yaml"], "config file not found"),
-    (&["rotate", "missing.yaml"], "Error: cannot operate on non-existent file"),
+    (&["rotate", "missing.yaml"], "Error reading file"),
+    (&["-r", "missing.yaml"], "Error: cannot operate on non-existent file"),
     (&["rotate"], "Error: no file specified"),
     (&["filestatus"], "Error: no file specified"),
     (&["filestatus", "missing.yaml"], ""),
