@@ -134,7 +134,7 @@ Examples:
   seal keys add --pgp FBC7B9E2A4F9289AC0C1D4843D16CEE4A27081B4 secret.yaml")]
 struct AddArgs {
     /// The recipient, unless one is named by its kind; then files, or folders whose encrypted files are meant
-    #[arg(value_name = "RECIPIENT] [FILE", required = true)]
+    #[arg(value_name = "RECIPIENT> <FILE", required = true)]
     words: Vec<PathBuf>,
     /// Add it to the creation rules of the files too
     #[arg(long)]
@@ -208,7 +208,7 @@ fn add_to_rule(session: &Session, path: &Path, number: usize, group: &[Recipient
 #[command(after_help = "Examples:\n  seal keys remove age1… secret.yaml\n  seal keys remove age1… deploy")]
 struct RemoveArgs {
     /// The recipient, unless one is named by its kind; then files, or folders whose encrypted files are meant
-    #[arg(value_name = "RECIPIENT] [FILE", required = true)]
+    #[arg(value_name = "RECIPIENT> <FILE", required = true)]
     words: Vec<PathBuf>,
     /// Write it also where none of your identities opens the result
     #[arg(long, short)]

@@ -7,6 +7,10 @@ mod args;
 mod change;
 mod decrypt;
 mod edit;
+mod check;
+mod config_show;
+mod decrypt;
+mod doctor;
 mod encrypt;
 mod exec;
 mod failure;
@@ -20,6 +24,7 @@ mod rotate;
 mod session;
 mod stand_in;
 mod update_keys;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -73,6 +78,8 @@ enum Command {
     Init(init::InitArgs),
     Encrypt(encrypt::EncryptArgs),
     Decrypt(decrypt::DecryptArgs),
+    Config(config_show::ConfigArgs),
+    Doctor(doctor::DoctorArgs),
     #[command(name = "filestatus")]
     FileStatus(file_status::FileStatusArgs),
     Groups(groups::GroupsArgs),
@@ -86,6 +93,7 @@ enum Command {
     Set(change::SetArgs),
     Unset(change::UnsetArgs),
     Get(change::GetArgs),
+    Verify(verify::VerifyArgs),
 }
 
 /// Runs the command that was typed and gives the exit code.
@@ -109,6 +117,8 @@ pub fn run() -> ExitCode {
         Command::Init(args) => init::run(args, &session),
         Command::Encrypt(args) => encrypt::run(args, &session),
         Command::Decrypt(args) => decrypt::run(args, &session),
+        Command::Config(args) => config_show::run(args, &session),
+        Command::Doctor(args) => doctor::run(args, &session),
         Command::FileStatus(args) => file_status::run(args, &session),
         Command::Groups(args) => groups::run(args, &session),
         Command::Keys(args) => keys::run(args, &session),
@@ -120,6 +130,7 @@ pub fn run() -> ExitCode {
         Command::Set(args) => change::set(args, &session),
         Command::Unset(args) => change::unset(args, &session),
         Command::Get(args) => change::get(args, &session),
+        Command::Verify(args) => verify::run(args, &session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

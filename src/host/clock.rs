@@ -15,6 +15,11 @@ pub fn report_time(environment: &Environment) -> String {
     fixed.and_then(|seconds| Timestamp::from_second(seconds).ok()).map_or_else(now, rfc3339)
 }
 
+/// Whether a time of [`now`] can be right: after this was written, and before certificates and keys of today are long gone.
+pub fn is_plausible(now: &str) -> bool {
+    ("2026-01-01".."2100-01-01").contains(&now)
+}
+
 fn rfc3339(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -27,6 +32,12 @@ mod tests {
     fn whole_seconds_in_utc() {
         let now = now();
         assert!(now.len() == 20 && now.ends_with('Z') && now.parse::<Timestamp>().is_ok(), "{now}");
+    }
+
+    #[test]
+    fn clock_that_was_never_set_is_not_plausible() {
+        assert!(is_plausible(&now()));
+        assert!(!is_plausible("1970-01-01T00:00:07Z") && !is_plausible("2106-02-07T06:28:15Z"));
     }
 
     #[test]

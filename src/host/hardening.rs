@@ -11,15 +11,20 @@ pub fn harden() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
+/// Whether neither core dumps nor tracing can show this process's memory.
+pub fn is_hardened() -> bool {
+    use rustix::process::{dumpable_behavior, getrlimit};
+    getrlimit(Resource::Core).current == Some(0)
+        && dumpable_behavior().is_ok_and(|behavior| behavior == DumpableBehavior::NotDumpable)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::process::{dumpable_behavior, getrlimit};
 
     #[test]
     fn neither_core_dumps_nor_tracing() {
         harden();
-        assert_eq!(getrlimit(Resource::Core).current, Some(0));
-        assert_eq!(dumpable_behavior().expect("known"), DumpableBehavior::NotDumpable);
+        assert!(is_hardened());
     }
 }

@@ -8,6 +8,7 @@ pub mod files;
 pub mod hardening;
 mod leftovers;
 pub mod process;
+pub mod programs;
 pub mod random;
 pub mod scratch;
 pub mod target;

@@ -7,6 +7,7 @@
 mod support;
 
 mod change;
+mod config;
 mod documents;
 mod edit;
 mod exec;
@@ -14,3 +15,5 @@ mod house;
 mod sops_users;
 mod sops_values;
 mod sops_vectors;
+mod recipients;
+mod verify;
