@@ -9,7 +9,6 @@ mod decrypt;
 mod edit;
 mod check;
 mod config_show;
-mod decrypt;
 mod doctor;
 mod encrypt;
 mod exec;
