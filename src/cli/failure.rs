@@ -181,14 +181,10 @@ impl Failure {
     /// A file that cannot be read as an encrypted one.
     pub fn of_read(name: &Path, error: &ReadError) -> Self {
         match error {
-            ReadError::Parse(error) => {
-                let mut failure = Self::of_parse(name, error);
-                if failure.kind != Kind::Empty {
-                    failure.kind = Kind::Envelope;
-                }
-                failure
+            ReadError::Parse(error) if error.problem != ParseProblem::Empty => {
+                Self { kind: Kind::Envelope, ..Self::of_parse(name, error) }
             }
-            ReadError::Envelope(EnvelopeError::Missing) => {
+            ReadError::Parse(_) | ReadError::Envelope(EnvelopeError::Missing) => {
                 Self::new(Kind::Envelope, format!("{} is not encrypted: sops metadata not found", shown(name)))
                     .hint(format!("to encrypt it: seal encrypt -i {}", shown(name)))
             }

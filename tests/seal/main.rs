@@ -17,6 +17,8 @@ mod git;
 mod help;
 mod house;
 mod layout;
+mod sops_users;
+mod sops_values;
 mod sops_vectors;
 mod recipients;
 mod verify;

@@ -151,6 +151,9 @@ impl Call {
                 format!("Error: cannot add or remove keys on non-existent file {:?}", shown(&file).to_string()),
             ));
         }
+        if !file.exists() && (rotate || decrypts || encrypts) {
+            return Err(missing(&file));
+        }
         if modes.iter().filter(|mode| **mode).count() > 1 {
             self.warn(
                 "More than one command (--encrypt, --decrypt, --rotate, --set) is given; only one of them is run",
@@ -420,7 +423,10 @@ impl Call {
 
     fn rotate(&self) -> Result<(), Failure> {
         let file = self.file()?.ok_or_else(no_file)?;
-        let output = self.output(Some(&file))?;
+        let output = self.output(Some(&file)).map_err(|failure| match files::read(&file) {
+            Err(error) if failure.kind == Kind::Missing => unreadable(error.into()),
+            _ => failure,
+        })?;
         let name = self.name(Some(&file));
         let (format, to) = self.types(&name);
         let group = |prefix: &str| recipients(&self.given, prefix).group().map(Option::unwrap_or_default);
