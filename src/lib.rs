@@ -5,7 +5,8 @@
 //! | module | is | |
 //! |---|---|---|
 //! | [`cli`] | words typed, words printed; one file a command | front |
-//! | [`keys`] | key services: age today; one file a service | edge: touches the world, decides nothing |
+//! | [`git`] | a repository on disk: versions of files, its config | edge: touches the world, decides nothing |
+//! | [`keys`] | key services: age today; one file a service | edge |
 //! | [`host`] | files, terminal, processes, environment, clock, random | edge |
 //! | [`config`] | `.sops.yaml`, parsed | core: values in, values out |
 //! | [`manifest`] | what Kubernetes objects mean | core |
@@ -13,6 +14,7 @@
 //! | [`document`] | a file as bytes plus a lossless tree; edits by span | core |
 
 pub mod cli;
+pub mod git;
 pub mod keys;
 pub mod host;
 pub mod config;

@@ -9,8 +9,8 @@ use super::args::{FormatArgs, OpenArgs};
 use super::failure::{Failure, Kind};
 use super::session::{self, Input, Session};
 use super::{many, shown};
-use crate::crypt::Plaintext;
-use crate::document::{Document, Format, KeyPath, emit, emit_value};
+use crate::crypt::{Plaintext, Selection};
+use crate::document::{Document, Format, Indent, KeyPath, emit, emit_value};
 use crate::host::target::{self, Target};
 
 /// Decrypt files
@@ -105,10 +105,35 @@ fn decrypt_in_place(file: &Path, args: &DecryptArgs, session: &Session) -> Resul
 }
 
 fn decrypt(input: Input, args: &DecryptArgs, session: &Session) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let (name, format) = (input.name.clone(), input.format);
+    let Plain { bytes: plain, .. } = open(input, &args.open, session)?;
+    let output = args.formats.output_type.unwrap_or(format);
+    let indent = args.formats.indentation();
+    match &args.extract {
+        Some(path) => extract(&name, plain, format, output, path, indent),
+        None if output != format || args.formats.indent.is_some() => {
+            let document =
+                Document::parse(plain.into_zeroizing(), format).map_err(|error| Failure::of_parse(&name, &error))?;
+            Ok(emit(&document, output, indent)?)
+        }
+        None => Ok(plain.into_zeroizing()),
+    }
+}
+
+/// A file, decrypted.
+pub struct Plain {
+    /// As it was before it was encrypted.
+    pub bytes: Plaintext,
+    /// Which of its values were encrypted.
+    pub selection: Selection,
+}
+
+/// Decrypts a file, and warns of comments that are not encrypted.
+pub fn open(input: Input, args: &OpenArgs, session: &Session) -> Result<Plain, Failure> {
     let Input { name, bytes, format } = input;
     let encrypted = session::read_encrypted(&name, bytes, format)?;
-    let key = session.data_key(&name, encrypted.envelope(), &args.open)?;
-    let opened = session::open(&name, &encrypted, &key, args.open.mac_check())?;
+    let key = session.data_key(&name, encrypted.envelope(), args)?;
+    let opened = session::open(&name, &encrypted, &key, args.mac_check())?;
     for path in &opened.plain_comments {
         session.warn(&format!(
             "{}: a comment near {} is not encrypted, though the file's selection says so",
@@ -116,17 +141,7 @@ fn decrypt(input: Input, args: &DecryptArgs, session: &Session) -> Result<Zeroiz
             shown(&path.to_string())
         ));
     }
-    let plain = opened.plain();
-    let output = args.formats.output_type.unwrap_or(format);
-    match &args.extract {
-        Some(path) => extract(&name, plain, format, output, path, args),
-        None if output != format || args.formats.indent.is_some() => {
-            let document =
-                Document::parse(plain.into_zeroizing(), format).map_err(|error| Failure::of_parse(&name, &error))?;
-            Ok(emit(&document, output, args.formats.indentation())?)
-        }
-        None => Ok(plain.into_zeroizing()),
-    }
+    Ok(Plain { bytes: opened.plain(), selection: encrypted.selection().clone() })
 }
 
 fn extract(
@@ -135,7 +150,7 @@ fn extract(
     format: Format,
     output: Format,
     path: &str,
-    args: &DecryptArgs,
+    indent: Indent,
 ) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let path: KeyPath = path.parse().map_err(|error| {
         let mut failure = Failure::from(error);
@@ -143,11 +158,22 @@ fn extract(
         failure
     })?;
     let document = Document::parse(plain.into_zeroizing(), format).map_err(|error| Failure::of_parse(name, &error))?;
+    part(name, &document, &path, output, indent)
+}
+
+/// What stands at a path, or all of it at the empty one.
+pub fn part(
+    name: &Path,
+    document: &Document,
+    path: &KeyPath,
+    output: Format,
+    indent: Indent,
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
     if path.0.is_empty() {
-        return Ok(emit(&document, output, args.formats.indentation())?);
+        return Ok(emit(document, output, indent)?);
     }
     let node = document
-        .find(&path)
+        .find(path)
         .map_err(|error| Failure::new(Kind::NotFound, format!("{} in {}", shown(&error.to_string()), shown(name))))?;
-    Ok(emit_value(&document, node, output, args.formats.indentation())?)
+    Ok(emit_value(document, node, output, indent)?)
 }

@@ -13,7 +13,7 @@ use super::session::{Input, Session};
 use super::{many, shown};
 use crate::config::{Rule, RuleError};
 use crate::crypt::{Envelope, KeyGroup, Sealed, SelectionRule};
-use crate::document::{Document, Format};
+use crate::document::{Document, Format, Indent};
 use crate::host::target::{self, Target};
 use crate::manifest::{self, Fit, Object};
 
@@ -21,7 +21,7 @@ use crate::manifest::{self, Fit, Object};
 ///
 /// Prints the result, or writes it in place with -i. Of a Secret the values under data and stringData are encrypted, of
 /// other documents all values, unless flags or the creation rule say otherwise. Everything else keeps its bytes.
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(after_help = EXAMPLES)]
 pub struct EncryptArgs {
     /// Files to encrypt, or folders whose files the creation rules name; standard input if none
@@ -137,10 +137,12 @@ fn encrypt_in_place(file: &Path, args: &EncryptArgs, session: &Session) -> Resul
 }
 
 /// What came of a file.
-enum Made {
+pub enum Made {
     /// It was encrypted.
     New {
+        /// The file.
         sealed: Sealed,
+        /// The object that it holds first.
         about: Option<Object>,
         /// `3 readers (rule 2 of .sops.yaml)`
         readers: String,
@@ -149,30 +151,21 @@ enum Made {
     Already(Vec<u8>),
 }
 
-fn encrypt(input: Input, args: &EncryptArgs, session: &Session) -> Result<Made, Failure> {
+/// Encrypts a plain file as its rule and the arguments say.
+pub fn encrypt(input: Input, args: &EncryptArgs, session: &Session) -> Result<Made, Failure> {
     let Input { name, bytes, format } = input;
     let plain = Document::parse(bytes, format).map_err(|error| Failure::of_parse(&name, &error))?;
     if plain.roots().first().is_some_and(|root| root.attachment.is_some()) {
         return Ok(Made::Already(plain.source().to_vec()));
     }
-    let plan = Plan::make(&name, &plain, args, session)?;
-    let plain = match args.formats.output_type.filter(|output| *output != format) {
-        Some(output) => convert(&name, &plain, output, args)?,
-        None => plain,
-    };
+    let (plan, readers) = make_plan(&name, &plain, args, session)?;
+    let plain = convert(&name, plain, args.formats.output_type.unwrap_or(format), args.formats.indentation())?;
     manifest::check_data(&plain).map_err(|error| {
         Failure::new(Kind::Input, format!("cannot encrypt {}: {}", shown(&name), shown(&error.to_string())))
             .hint("put plain text under stringData, or encode it: base64 -w0")
     })?;
     let about = plain.roots().first().and_then(|root| Object::of(&plain, &root.branch));
-    session.trust(&plan.groups);
-    let key = session.new_data_key()?;
-    let wrapped = session.wrap(&name, &plan.groups, plan.threshold, &key)?;
-    let threshold = plan.threshold.or((plan.groups.len() > 1).then_some(plan.groups.len()));
-    let selection = (plain.format() != Format::Binary).then(|| plan.selection.clone().unwrap_or_default());
-    let envelope = Envelope::new(wrapped, threshold, selection, plan.mac_only_encrypted);
-    let style = session.style(&name, plain.format(), args.formats.indent)?;
-    let sealed = session.seal(&name, &plain, envelope, &key, None, style)?;
+    let sealed = plan.carry_out(&name, &plain, args.formats.indent, session)?;
     if sealed.encrypted == 0 && !args.allow_plain && plain.format() != Format::Binary {
         let rule = plan.selection.unwrap_or_default();
         return Err(Failure::new(
@@ -181,65 +174,95 @@ fn encrypt(input: Input, args: &EncryptArgs, session: &Session) -> Result<Made, 
         )
         .hint("choose others with --encrypted-regex, or pass --allow-plain"));
     }
-    Ok(Made::New { sealed, about, readers: plan.readers })
+    Ok(Made::New { sealed, about, readers })
 }
 
 /// Reads a plain document as one of another format.
-fn convert(name: &Path, plain: &Document, format: Format, args: &EncryptArgs) -> Result<Document, Failure> {
-    let bytes = crate::document::emit(plain, format, args.formats.indentation())?;
+pub fn convert(name: &Path, plain: Document, format: Format, indent: Indent) -> Result<Document, Failure> {
+    if plain.format() == format {
+        return Ok(plain);
+    }
+    let bytes = crate::document::emit(&plain, format, indent)?;
     Document::parse(bytes, format).map_err(|error| Failure::of_parse(name, &error))
 }
 
-/// Everything that was decided before a file is encrypted.
-struct Plan {
-    groups: Vec<KeyGroup>,
-    threshold: Option<usize>,
-    selection: Option<SelectionRule>,
-    mac_only_encrypted: bool,
-    readers: String,
+/// Everything that is decided before a file is encrypted, whoever decided it.
+pub struct Plan {
+    /// Who may read it.
+    pub groups: Vec<KeyGroup>,
+    /// How many groups are needed; `None` for all.
+    pub threshold: Option<usize>,
+    /// Which values; `None` for sops's default. Binary files have none.
+    pub selection: Option<SelectionRule>,
+    /// Whether plain values may change.
+    pub mac_only_encrypted: bool,
 }
 
 impl Plan {
-    fn make(name: &Path, plain: &Document, args: &EncryptArgs, session: &Session) -> Result<Self, Failure> {
-        let typed = args.recipients.group()?;
-        let rule = match session.config(name)? {
-            None => None,
-            Some(config) => match config.rule_for(&super::session::absolute(name)?) {
-                Ok(rule) => rule.cloned(),
-                // Where the readers are named, no rule is needed.
-                Err(RuleError::NoRule(_)) if typed.is_some() => None,
-                Err(error) => return Err(Failure::of_rule(name, &error)),
-            },
-        };
-        let count = |groups: &[KeyGroup]| match groups.iter().map(Vec::len).sum() {
-            1 => "1 reader".to_owned(),
-            n => format!("{n} readers"),
-        };
-        let (groups, readers) = match (typed, &rule) {
-            (Some(group), _) => {
-                let readers = count(std::slice::from_ref(&group));
-                (vec![group], readers)
-            }
-            (None, Some(rule)) if rule.groups.iter().any(|group| !group.is_empty()) => {
-                (rule.groups.clone(), format!("{} (creation rule {})", count(&rule.groups), rule.number))
-            }
-            (None, _) => return Err(no_recipients(name, rule.as_ref())),
-        };
-        let selection = match args.selection.rule()? {
-            Some(selection) => Some(selection),
-            None => match rule.as_ref().and_then(|rule| rule.selection.clone()) {
-                Some(selection) => Some(selection),
-                None => default_selection(name, plain, session),
-            },
-        };
-        Ok(Self {
-            groups,
-            threshold: args.shamir_secret_sharing_threshold.or(rule.as_ref().and_then(|rule| rule.threshold)),
-            selection,
-            mac_only_encrypted: args.mac_only_encrypted || rule.is_some_and(|rule| rule.mac_only_encrypted),
-            readers,
-        })
+    /// Encrypts a document with a new data key.
+    pub fn carry_out(
+        &self,
+        name: &Path,
+        plain: &Document,
+        indent: Option<usize>,
+        session: &Session,
+    ) -> Result<Sealed, Failure> {
+        session.trust(&self.groups);
+        let key = session.new_data_key()?;
+        let wrapped = session.wrap(name, &self.groups, self.threshold, &key)?;
+        let threshold = self.threshold.or((self.groups.len() > 1).then_some(self.groups.len()));
+        let selection = (plain.format() != Format::Binary).then(|| self.selection.clone().unwrap_or_default());
+        let envelope = Envelope::new(wrapped, threshold, selection, self.mac_only_encrypted);
+        let style = session.style(name, plain.format(), indent)?;
+        session.seal(name, plain, envelope, &key, None, style)
     }
+}
+
+/// What flags, rule and the document's kind make of it, and who the readers are, for people.
+pub fn make_plan(
+    name: &Path,
+    plain: &Document,
+    args: &EncryptArgs,
+    session: &Session,
+) -> Result<(Plan, String), Failure> {
+    let typed = args.recipients.group()?;
+    let rule = match session.config(name)? {
+        None => None,
+        Some(config) => match config.rule_for(&super::session::absolute(name)?) {
+            Ok(rule) => rule.cloned(),
+            // Where the readers are named, no rule is needed.
+            Err(RuleError::NoRule(_)) if typed.is_some() => None,
+            Err(error) => return Err(Failure::of_rule(name, &error)),
+        },
+    };
+    let count = |groups: &[KeyGroup]| match groups.iter().map(Vec::len).sum() {
+        1 => "1 reader".to_owned(),
+        n => format!("{n} readers"),
+    };
+    let (groups, readers) = match (typed, &rule) {
+        (Some(group), _) => {
+            let readers = count(std::slice::from_ref(&group));
+            (vec![group], readers)
+        }
+        (None, Some(rule)) if rule.groups.iter().any(|group| !group.is_empty()) => {
+            (rule.groups.clone(), format!("{} (creation rule {})", count(&rule.groups), rule.number))
+        }
+        (None, _) => return Err(no_recipients(name, rule.as_ref())),
+    };
+    let selection = match args.selection.rule()? {
+        Some(selection) => Some(selection),
+        None => match rule.as_ref().and_then(|rule| rule.selection.clone()) {
+            Some(selection) => Some(selection),
+            None => default_selection(name, plain, session),
+        },
+    };
+    let plan = Plan {
+        groups,
+        threshold: args.shamir_secret_sharing_threshold.or(rule.as_ref().and_then(|rule| rule.threshold)),
+        selection,
+        mac_only_encrypted: args.mac_only_encrypted || rule.is_some_and(|rule| rule.mac_only_encrypted),
+    };
+    Ok((plan, readers))
 }
 
 /// What is encrypted where neither flags nor rule say it.

@@ -74,6 +74,8 @@ pub enum Kind {
     Editor,
     /// A file is not there.
     Missing,
+    /// A file whose recipients are to change is not there.
+    MissingKeys,
     /// The output cannot be opened.
     Output,
     /// Reading or writing failed.
@@ -105,7 +107,7 @@ impl Kind {
             Self::Value | Self::Mac => 5,
             Self::Unreachable => 6,
             Self::Refused => 7,
-            Self::Editor | Self::Missing | Self::Output | Self::Io => 8,
+            Self::Editor | Self::Missing | Self::MissingKeys | Self::Output | Self::Io => 8,
             Self::Partly => 9,
             Self::Unchanged => 0,
             Self::Child(code) => code,
@@ -124,6 +126,7 @@ impl Kind {
             Self::Conflict => 8,
             Self::Unencryptable => 23,
             Self::Value => 25,
+            Self::MissingKeys => 49,
             Self::Mac => 51,
             Self::ExtractPath => 91,
             Self::Empty => 92,

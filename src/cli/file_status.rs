@@ -18,10 +18,10 @@ use crate::host::files;
 pub struct FileStatusArgs {
     /// The file
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    pub file: PathBuf,
     /// Read the file as yaml, json, dotenv, ini or binary
     #[arg(long, value_name = "FORMAT")]
-    input_type: Option<Format>,
+    pub input_type: Option<Format>,
 }
 
 /// Runs it.

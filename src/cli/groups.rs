@@ -26,25 +26,26 @@ enum GroupsCommand {
     Delete(DeleteArgs),
 }
 
+/// The file whose groups change, and what becomes of the result.
 #[derive(Args)]
-struct FileArgs {
+pub struct FileArgs {
     /// The file
     #[arg(long, short, value_name = "FILE", required = true)]
-    file: PathBuf,
+    pub file: PathBuf,
     /// Write the result back to the file
     #[arg(long, short)]
-    in_place: bool,
+    pub in_place: bool,
     /// How many key groups are needed to decrypt; else as before, or all
     #[arg(long, value_name = "N")]
-    shamir_secret_sharing_threshold: Option<usize>,
+    pub shamir_secret_sharing_threshold: Option<usize>,
     /// Write it also where none of your identities opens the result
     #[arg(long, short)]
-    yes: bool,
+    pub yes: bool,
     /// Read the file as yaml, json, dotenv, ini or binary
     #[arg(long, value_name = "FORMAT")]
-    input_type: Option<Format>,
+    pub input_type: Option<Format>,
     #[command(flatten)]
-    open: OpenArgs,
+    pub open: OpenArgs,
 }
 
 /// Add a key group to a file
@@ -77,27 +78,31 @@ struct DeleteArgs {
 /// Runs it.
 pub fn run(args: GroupsArgs, session: &Session) -> Result<(), Failure> {
     match args.command {
-        GroupsCommand::Add(args) => {
-            let group = args.kinds.group(&args.aws)?;
-            session.trust(std::slice::from_ref(&group));
-            change(&args.file, session, |groups| {
-                groups.push(group);
-                Ok(())
-            })
-        }
-        GroupsCommand::Delete(args) => change(&args.file, session, |groups| {
-            if args.index >= groups.len() {
-                let count = groups.len();
-                return Err(Failure::new(
-                    Kind::Usage,
-                    format!("there is no key group {}; the file has {count}", args.index),
-                )
-                .hint("groups are counted from 0: seal keys list FILE"));
-            }
-            groups.remove(args.index);
-            Ok(())
-        }),
+        GroupsCommand::Add(args) => add(&args.file, args.kinds.group(&args.aws)?, session),
+        GroupsCommand::Delete(args) => delete(&args.file, args.index, session),
     }
+}
+
+/// Adds a key group behind the others.
+pub fn add(args: &FileArgs, group: KeyGroup, session: &Session) -> Result<(), Failure> {
+    session.trust(std::slice::from_ref(&group));
+    change(args, session, |groups| {
+        groups.push(group);
+        Ok(())
+    })
+}
+
+/// Deletes a key group by its index.
+pub fn delete(args: &FileArgs, index: usize, session: &Session) -> Result<(), Failure> {
+    change(args, session, |groups| {
+        if index >= groups.len() {
+            let count = groups.len();
+            return Err(Failure::new(Kind::Usage, format!("there is no key group {index}; the file has {count}"))
+                .hint("groups are counted from 0: seal keys list FILE"));
+        }
+        groups.remove(index);
+        Ok(())
+    })
 }
 
 fn change(

@@ -9,18 +9,25 @@ mod config_show;
 mod change;
 mod decrypt;
 mod doctor;
+mod edit;
 mod encrypt;
+mod exec;
 mod failure;
 mod file_status;
 mod groups;
+mod diff;
+mod git_setup;
 mod init;
 mod keys;
 mod many;
 mod readers;
 mod rotate;
 mod session;
+mod stand_in;
 mod update_keys;
 mod verify;
+mod merge;
+mod textconv;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -86,13 +93,24 @@ enum Command {
     #[command(name = "updatekeys")]
     UpdateKeys(update_keys::UpdateKeysArgs),
     Verify(verify::VerifyArgs),
+    Edit(edit::EditArgs),
+    ExecEnv(exec::ExecEnvArgs),
+    ExecFile(exec::ExecFileArgs),
     Set(change::SetArgs),
     Unset(change::UnsetArgs),
     Get(change::GetArgs),
+    Diff(diff::DiffArgs),
+    #[command(hide = true)]
+    MergeDriver(merge::MergeDriverArgs),
+    #[command(hide = true)]
+    Textconv(textconv::TextconvArgs),
 }
 
 /// Runs the command that was typed and gives the exit code.
 pub fn run() -> ExitCode {
+    if let Some(code) = stand_in::run(&std::env::args_os().collect::<Vec<_>>()) {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -113,9 +131,15 @@ pub fn run() -> ExitCode {
         Command::Rotate(args) => rotate::run(args, &session),
         Command::UpdateKeys(args) => update_keys::run(args, &session),
         Command::Verify(args) => verify::run(args, &session),
+        Command::Edit(args) => edit::run(args, &session),
+        Command::ExecEnv(args) => exec::exec_env(args, &session),
+        Command::ExecFile(args) => exec::exec_file(args, &session),
         Command::Set(args) => change::set(args, &session),
         Command::Unset(args) => change::unset(args, &session),
         Command::Get(args) => change::get(args, &session),
+        Command::Diff(args) => diff::run(args, &session),
+        Command::MergeDriver(args) => merge::run(args, &session),
+        Command::Textconv(args) => textconv::run(args, &session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

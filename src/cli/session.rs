@@ -90,6 +90,8 @@ impl Session {
     /// The config for a file, or for what `name` stands for; `None` where there is none.
     pub fn config(&self, name: &Path) -> Result<Option<Arc<Config>>, Failure> {
         let path = match &self.global.config {
+            // How sops's users say "none".
+            Some(path) if path == Path::new("/dev/null") => return Ok(None),
             Some(path) => Some(absolute(path)?),
             None => {
                 let file = absolute(name)?;
@@ -112,7 +114,8 @@ impl Session {
         let text = std::str::from_utf8(&text)
             .map_err(|_| Failure::new(Kind::Config, format!("{} is not UTF-8", shown(&path))))?;
         let config = Arc::new(Config::parse(text, &path)?);
-        for warning in config.warnings() {
+        // sops says nothing of keys it does not know, and those who call it by that name may read standard error too.
+        for warning in config.warnings().iter().filter(|_| self.search == ConfigSearch::FromFile) {
             self.warn(&shown(&warning.to_string()).to_string());
         }
         configs.insert(path, config.clone());
@@ -271,7 +274,13 @@ impl Session {
     }
 
     /// Prints a failure: what, where, what was tried, what to do next.
+    ///
+    /// One without a message has said all in its answer, and of a child's failure the child has spoken: both are only
+    /// exit codes.
     pub fn report(&self, failure: &Failure) {
+        if failure.message.is_empty() || matches!(failure.kind, Kind::Child(_)) {
+            return;
+        }
         let mut terminal = self.terminal();
         terminal.note(Line::new().part(Role::Error, "error:").text(format!(" {}", failure.message)));
         for detail in &failure.details {

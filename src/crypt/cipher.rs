@@ -155,6 +155,13 @@ pub(super) fn nonce_len(text: &[u8]) -> Option<usize> {
     Parts::parse(text).and_then(|parts| STANDARD.decode(parts.iv).ok()).map(|nonce| nonce.len())
 }
 
+/// How many bytes an encrypted value has, if `text` has the form of one; no key is needed to tell.
+pub fn value_len(text: &[u8]) -> Option<usize> {
+    let data = Parts::parse(text)?.data;
+    let padding = data.iter().rev().take_while(|&&byte| byte == b'=').count();
+    (data.len() / 4 * 3).checked_sub(padding)
+}
+
 /// The parts of `ENC[AES256_GCM,data:(.+),iv:(.+),tag:(.+),type:(.+)\]`, on one line, anchored at the start.
 struct Parts<'a> {
     data: &'a [u8],

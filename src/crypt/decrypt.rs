@@ -15,7 +15,8 @@ use super::selection::{Selection, SelectionError};
 use super::value;
 use super::walk::{What, walk};
 use crate::document::{
-    AttachmentStyle, Branch, Comment, Document, Edits, Format, KeyPath, Leaf, Node, ParseError, Scalar, Span, Text,
+    AttachmentStyle, Branch, Comment, Document, Edits, Format, Item, KeyPath, Leaf, Node, ParseError, Scalar, Span,
+    Text,
 };
 
 /// An encrypted file: its values still closed, its envelope read.
@@ -121,6 +122,26 @@ impl Encrypted {
         let envelope = Envelope::from_map(map)?;
         let selection = Selection::compile(envelope.selection.clone().unwrap_or_default())?;
         Ok(Self { document, format, envelope, selection })
+    }
+
+    /// Reads an encrypted file by its name or, where that tells no format, by its content: JSON that has but one key, `data`,
+    /// is then a binary file.
+    pub fn parse_named(bytes: impl Into<Zeroizing<Vec<u8>>>, name: &std::path::Path) -> Result<Self, ReadError> {
+        let bytes = bytes.into();
+        match Format::of_path(name) {
+            Format::Binary => {
+                let written_in = Format::of_encrypted(&bytes);
+                let mut read = Self::parse(bytes, written_in)?;
+                if let (Format::Json, [root]) = (written_in, read.document.roots())
+                    && let [Item { key: Some(key), node: Node::Leaf(_) }] = root.branch.items.as_slice()
+                    && read.document.text(&key.text) == b"data"
+                {
+                    read.format = Format::Binary;
+                }
+                Ok(read)
+            }
+            format => Self::parse(bytes, format),
+        }
     }
 
     /// Who may read it, and all else its envelope says.
@@ -299,6 +320,10 @@ impl Opened<'_> {
         let token = &self.tokens[number];
         match (token.place, &token.value) {
             (What::Leaf(leaf), value) => self.encrypted.document.spell(leaf, value),
+            // Only INI has comments of several lines.
+            (What::Comment(_), Scalar::Str(text)) if self.encrypted.format == Format::Ini => {
+                Zeroizing::new(text.bytes(self.encrypted.document.source()).to_vec())
+            }
             (What::Comment(_), Scalar::Str(text)) => {
                 let text = text.bytes(self.encrypted.document.source());
                 // sops makes one comment of all lines that stand above a key in INI.

@@ -31,6 +31,25 @@ impl Format {
             _ => Self::Binary,
         }
     }
+
+    /// What an encrypted file is written in, by what its envelope looks like; a binary file's is JSON.
+    pub fn of_encrypted(bytes: &[u8]) -> Self {
+        let has_line = |wanted: &[u8]| {
+            let mut at = memchr::memmem::find_iter(bytes, wanted);
+            at.any(|at| at == 0 || bytes[at - 1] == b'\n')
+        };
+        if bytes.trim_ascii_start().starts_with(b"{") {
+            Self::Json
+        } else if has_line(b"sops:") {
+            Self::Yaml
+        } else if has_line(b"sops_") {
+            Self::Dotenv
+        } else if has_line(b"[sops]") {
+            Self::Ini
+        } else {
+            Self::Binary
+        }
+    }
 }
 
 impl fmt::Display for Format {

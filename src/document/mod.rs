@@ -16,6 +16,7 @@ mod edit;
 mod emit;
 mod format;
 mod key_path;
+mod merge;
 mod node;
 mod number;
 
@@ -29,9 +30,10 @@ pub use attachment::{Attachment, AttachmentStyle};
 pub use change::{ChangeError, Numbers, Value, ValueError};
 pub use diff::{Change, ChangeKind, changes};
 pub use edit::Edits;
-pub use emit::{EmitError, Indent, emit, emit_value};
+pub use emit::{EmitError, Indent, emit, emit_value, untyped};
 pub use format::{Format, UnknownFormat};
 pub use key_path::{KeyPath, KeyPathError, Step};
+pub use merge::{Conflict, Merged, merge};
 pub use node::{Branch, Comment, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
 pub use number::{float_plain, float_shortest};
 
@@ -106,6 +108,28 @@ impl Document {
         &self.roots
     }
 
+    /// Puts comments that stand behind a value on lines of their own, where the document is written anew ([`emit`]).
+    ///
+    /// `moved` are the spans of those comments. The bytes stay as they are.
+    pub fn lift_comments(&mut self, moved: &std::collections::HashSet<Span>) {
+        fn lift(branch: &mut Branch, moved: &std::collections::HashSet<Span>) {
+            for item in &mut branch.items {
+                let mut node = &mut item.node;
+                while let Node::Alias { target, .. } = node {
+                    node = std::sync::Arc::make_mut(target);
+                }
+                match node {
+                    Node::Comment(comment) => comment.inline &= !moved.contains(&comment.span),
+                    Node::Map(branch) | Node::List(branch) => lift(branch, moved),
+                    Node::Leaf(_) | Node::Alias { .. } => {}
+                }
+            }
+        }
+        if !moved.is_empty() {
+            self.roots.iter_mut().for_each(|root| lift(&mut root.branch, moved));
+        }
+    }
+
     /// The bytes of a text of this document.
     pub fn text<'a>(&'a self, text: &'a Text) -> &'a [u8] {
         text.bytes(&self.source)
@@ -136,6 +160,28 @@ impl Document {
             here = Some(&found.ok_or_else(|| fail(at, "there is nothing of that name"))?.node);
         }
         here.map(Node::resolved).ok_or(NotThere { path: path.clone(), problem: "it names the whole file" })
+    }
+
+    /// What stands at `path` in document `root` of the file, keys compared as bytes; aliases are followed.
+    pub fn at(&self, root: usize, path: &KeyPath) -> Option<&Node> {
+        let mut branch = Some(&self.roots.get(root)?.branch);
+        let mut here = None;
+        for step in &path.0 {
+            let mut items = branch?.items.iter().filter(|item| !matches!(item.node, Node::Comment(_)));
+            let item = match step {
+                Step::Key(key) => {
+                    items.find(|item| item.key.as_ref().is_some_and(|other| self.text(&other.text) == key.as_bytes()))
+                }
+                Step::Index(index) => items.nth(*index),
+            };
+            let node = item?.node.resolved();
+            here = Some(node);
+            branch = match node {
+                Node::Map(inner) | Node::List(inner) => Some(inner),
+                _ => None,
+            };
+        }
+        here
     }
 
     /// How `value` is written in the place of `leaf`, in that leaf's own style where it can be.

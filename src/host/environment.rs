@@ -45,6 +45,8 @@ variables! {
     SopsAgeKeyCmd "SOPS_AGE_KEY_CMD" "command that prints age identities; it finds the recipient in SOPS_AGE_RECIPIENT"
     SopsAgeSshPrivateKeyFile "SOPS_AGE_SSH_PRIVATE_KEY_FILE" "file that holds an ssh private key to use as identity"
     SopsAgeSshPrivateKeyCmd "SOPS_AGE_SSH_PRIVATE_KEY_CMD" "command that prints an ssh private key to use as identity"
+    SopsKeyservice "SOPS_KEYSERVICE" "remote key services, as --keyservice"
+    SopsEnableLocalKeyservice "SOPS_ENABLE_LOCAL_KEYSERVICE" "false: no identity of this machine may be used"
     SopsDecryptionOrder "SOPS_DECRYPTION_ORDER" "kinds of keys to try first, comma-separated; default age,pgp"
     SopsDisableVersionCheck "SOPS_DISABLE_VERSION_CHECK" "accepted and without effect: seal never looks for newer versions"
     SealEditor "SEAL_EDITOR" "editor for `edit`; else SOPS_EDITOR, EDITOR, VISUAL, vim, nano, vi"

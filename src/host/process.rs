@@ -151,18 +151,54 @@ pub enum Inherit {
     Nothing,
 }
 
+/// A user of this machine, as `/etc/passwd` has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// The user id.
+    pub uid: u32,
+    /// The id of the user's own group.
+    pub gid: u32,
+    home: String,
+}
+
+impl User {
+    /// Finds a user by name.
+    pub fn find(name: &str) -> Result<Self, ProcessError> {
+        let table = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let find = |line: &str| match line.split(':').collect::<Vec<_>>().as_slice() {
+            [found, _, uid, gid, _, home, ..] if *found == name => Some(Self {
+                name: name.to_owned(),
+                uid: uid.parse().ok()?,
+                gid: gid.parse().ok()?,
+                home: (*home).to_owned(),
+            }),
+            _ => None,
+        };
+        table.lines().find_map(find).ok_or_else(|| ProcessError::NoUser(name.to_owned()))
+    }
+}
+
 /// Runs `/bin/sh -c command` with `variables` in its environment, and gives its exit code.
+///
+/// As another `user` it has that user's own group and no further ones; only root may do that.
 pub fn exec_env<'a>(
     command: &OsStr,
     variables: impl IntoIterator<Item = (&'a str, &'a Plaintext)>,
     inherit: Inherit,
     place: Place,
+    user: Option<&User>,
 ) -> Result<i32, ProcessError> {
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(command);
     match inherit {
         Inherit::Environment => strip_secrets(&mut shell),
         Inherit::Nothing => drop(shell.env_clear()),
+    }
+    if let Some(user) = user {
+        shell.uid(user.uid).gid(user.gid);
+        shell.env("HOME", &user.home).env("USER", &user.name).env("LOGNAME", &user.name);
     }
     for (name, value) in variables {
         let problem = match name {
@@ -215,6 +251,9 @@ pub enum ProcessError {
         /// What the system says.
         why: String,
     },
+    /// There is no such user.
+    #[error("there is no user {0} in /etc/passwd")]
+    NoUser(String),
     /// A value cannot stand in an environment.
     #[error("the variable `{name}` cannot be set: {problem}")]
     BadVariable {
@@ -368,7 +407,7 @@ mod tests {
         let value = Plaintext::from(b"two\nlines \xff".to_vec());
         let run = |command: &str, inherit| {
             let command = command.replace("OUT", out.to_str().expect("text"));
-            exec_env(OsStr::new(&command), [("VALUE", &value)], inherit, Place::Child)
+            exec_env(OsStr::new(&command), [("VALUE", &value)], inherit, Place::Child, None)
         };
         assert_eq!(run("printf %s \"$VALUE$HOME\" > OUT; exit 7", Inherit::Nothing), Ok(7));
         assert_eq!(std::fs::read(&out).expect("read"), value.expose());
@@ -379,7 +418,8 @@ mod tests {
     fn what_cannot_be_a_variable_is_named_without_its_value() {
         for (name, value) in [("a=b", "CANARY"), ("", "CANARY"), ("a\0", "CANARY"), ("a", "CANARY\0")] {
             let value = Plaintext::from(value.as_bytes());
-            let error = exec_env(OsStr::new("exit"), [(name, &value)], Inherit::Nothing, Place::Child).expect_err(name);
+            let error =
+                exec_env(OsStr::new("exit"), [(name, &value)], Inherit::Nothing, Place::Child, None).expect_err(name);
             assert!(matches!(error, ProcessError::BadVariable { .. }) && !error.to_string().contains("CANARY"));
         }
     }

@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{CWD, FileType, Mode};
 use rustix::process::getuid;
 use zeroize::Zeroizing;
 
@@ -67,15 +68,35 @@ impl Scratch {
 
     /// Writes a new file of mode 0600 into it. `name` is one part of a path; what is more is cut off.
     pub fn create(&self, name: &Path, bytes: &[u8]) -> Result<PathBuf, FileError> {
-        let name = match name.components().next_back() {
-            Some(Component::Normal(name)) => name,
-            _ => "file".as_ref(),
-        };
-        let path = self.path().join(name);
+        let path = self.place(name);
         let fail = |error| FileError::new("create", &path, error);
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(fail)?;
         file.write_all(bytes).map_err(fail)?;
         Ok(path)
+    }
+
+    /// Makes a FIFO of mode 0600 in it.
+    pub fn create_fifo(&self, name: &Path) -> Result<PathBuf, FileError> {
+        let path = self.place(name);
+        let made = rustix::fs::mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0);
+        made.map_err(|error| FileError::new("create", &path, error.into()))?;
+        Ok(path)
+    }
+
+    /// Lets another user at the folder and a file in it.
+    pub fn hand_to(&self, file: &Path, uid: u32, gid: u32) -> Result<(), FileError> {
+        for path in [file, self.path()] {
+            std::os::unix::fs::lchown(path, Some(uid), Some(gid))
+                .map_err(|error| FileError::new("write", path, error))?;
+        }
+        Ok(())
+    }
+
+    fn place(&self, name: &Path) -> PathBuf {
+        match name.components().next_back() {
+            Some(Component::Normal(name)) => self.path().join(name),
+            _ => self.path().join("file"),
+        }
     }
 
     /// Reads a file in it again; a link, or what is not a regular file, is refused.

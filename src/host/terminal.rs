@@ -72,6 +72,11 @@ impl Terminal {
         self.can_ask = false;
     }
 
+    /// Takes answers from standard input whatever it is, as a peer does whose scripts pipe them.
+    pub fn set_piped_answers(&mut self) {
+        self.can_ask = true;
+    }
+
     /// Shows no progress from now on (`--quiet`).
     pub fn set_quiet(&mut self) {
         self.quiet = true;

@@ -11,5 +11,7 @@ mod change;
 mod documents;
 mod edit;
 mod exec;
+mod git;
 mod house;
 mod layout;
+mod sops_vectors;

@@ -49,7 +49,11 @@ fn write_section(
         match item.node.resolved() {
             Node::Comment(comment) => {
                 let comments = entries.last_mut().map_or(&mut about_section, |entry| &mut entry.comments);
-                comments.push(comment.text.bytes(source));
+                let text = comment.text.bytes(source);
+                // One behind a value is also the last line of those above it, where there are any.
+                if !(comment.inline && comments.last().is_some_and(|above| is_last_line(above, text))) {
+                    comments.push(text);
+                }
             }
             Node::Leaf(leaf) => {
                 if name.is_empty() || name.iter().any(|b| matches!(b, b'\n' | b'\r')) {
@@ -81,6 +85,16 @@ fn write_section(
         out.push(b'\n');
     }
     Ok(())
+}
+
+/// Whether `text` is the last of several lines, behind its marker.
+fn is_last_line(lines: &[u8], text: &[u8]) -> bool {
+    let last = memchr::memrchr(b'\n', lines).map(|end| &lines[end + 1..]);
+    let behind_marker = |line: &[u8]| {
+        let marker = line.iter().take_while(|byte| matches!(byte, b'#' | b';' | b' ' | b'\t')).count();
+        line[marker..].trim_ascii() == text.trim_ascii()
+    };
+    last.is_some_and(behind_marker)
 }
 
 struct Entry<'a> {

@@ -179,7 +179,7 @@ fn shown(key: &[u8]) -> String {
 /// A value as text, for formats that have no types.
 ///
 /// sops drops fractions of a second here; then its own MAC no longer fits.
-fn untyped<'a>(scalar: &'a Scalar, source: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
+pub fn untyped<'a>(scalar: &'a Scalar, source: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
     match scalar {
         Scalar::Str(text) => text.bytes(source).into(),
         Scalar::Null | Scalar::Unsupported => b"<nil>".into(),

