@@ -191,7 +191,8 @@ proptest! {
         let (before, after) = (ciphertexts(&sealed.bytes, case.format), ciphertexts(&again.bytes, case.format));
         prop_assert_eq!(before.len(), after.len(), "{:?}", case);
         let changed = before.iter().zip(&after).filter(|(a, b)| a != b).count();
-        prop_assert!(changed <= 1, "{changed} of {} values have a new text: {case:?}", before.len());
+        let aliases = case.plain.windows(2).filter(|two| two == b"*n").count();
+        prop_assert!(changed <= 1 + aliases, "{changed} of {} values have a new text: {case:?}", before.len());
     }
 
     #[test]
