@@ -6,5 +6,6 @@
 
 mod support;
 
+mod comments;
 mod documents;
 mod house;

@@ -1393,6 +1393,7 @@ mod tests {
     ];
 
     proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
         #[test]
         fn every_comment_is_in_the_tree_once(picks in proptest::collection::vec(0..PIECES.len(), 1..24)) {
             let mut source: String = picks.into_iter().map(|pick| PIECES[pick]).collect();
