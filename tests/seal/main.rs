@@ -10,6 +10,7 @@ mod differential;
 mod change;
 mod changes;
 mod config;
+mod comments;
 mod documents;
 mod edit;
 mod exec;
