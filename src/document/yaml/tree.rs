@@ -397,6 +397,12 @@ impl<'s> Builder<'s> {
         let indicators = bytes[start..line_end].iter().take_while(|b| !b.is_ascii_whitespace());
         let header_end = start + indicators.count();
         let keeps = bytes[start..header_end].contains(&b'+');
+        let indent = if no_content {
+            self.block_indent(line_start(start), start)
+        } else {
+            range.start - line_start(range.start)
+        };
+        let indent = u16::try_from(indent).unwrap_or(u16::MAX);
         let mut end = range.end.max(line_end);
         // A line of blanks that is longer than the indentation has content: the blanks behind that.
         let is_blank = |line: &[u8]| {
@@ -421,14 +427,7 @@ impl<'s> Builder<'s> {
             }
             end = line;
         }
-        end = end.max(header_end);
-        let indent = if no_content {
-            self.block_indent(line_start(start), start)
-        } else {
-            range.start - line_start(range.start)
-        };
-        let indent = u16::try_from(indent).unwrap_or(u16::MAX);
-        (start..end, if literal { Style::Literal { indent } } else { Style::Folded { indent } })
+        (start..end.max(header_end), if literal { Style::Literal { indent } } else { Style::Folded { indent } })
     }
 
     /// Columns by which content of a block scalar that has none yet would be indented.
