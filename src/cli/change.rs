@@ -64,6 +64,7 @@ Examples:
 ///
 /// All other values keep their ciphertext.
 #[derive(Args)]
+#[command(after_help = UNSET_EXAMPLES)]
 pub struct UnsetArgs {
     /// The encrypted file
     pub file: PathBuf,
@@ -78,10 +79,16 @@ pub struct UnsetArgs {
     pub formats: FormatArgs,
 }
 
+const UNSET_EXAMPLES: &str = "\
+Examples:
+  seal unset secret.yaml stringData.token
+  seal unset --idempotent secret.yaml 'stringData.\"tls.key\"'";
+
 /// Print one value of an encrypted file
 ///
 /// A string is printed as its bytes alone, without a line break at the end.
 #[derive(Args)]
+#[command(after_help = GET_EXAMPLES)]
 pub struct GetArgs {
     /// The encrypted file; - for standard input
     pub file: PathBuf,
@@ -95,6 +102,11 @@ pub struct GetArgs {
     #[command(flatten)]
     pub formats: FormatArgs,
 }
+
+const GET_EXAMPLES: &str = "\
+Examples:
+  seal get secret.yaml stringData.password
+  seal get --json secret.yaml data";
 
 /// Runs `seal set`.
 pub fn set(args: SetArgs, session: &Session) -> Result<(), Failure> {

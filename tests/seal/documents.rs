@@ -12,6 +12,11 @@ fn encrypt(path: &Path) -> [OsString; 4] {
     ["encrypt".into(), "--age".into(), recipient().into(), path.into()]
 }
 
+/// The same for seal, which refuses to leave a document plain that has nothing to encrypt.
+fn seal(folder: &Folder, path: &Path) -> Step {
+    folder.seal(encrypt(path).into_iter().chain(["--allow-plain".into()]))
+}
+
 /// The public half of `tests/sops/keys/keys.txt`, a public test key.
 fn recipient() -> String {
     let keys = std::fs::read_to_string(identity()).unwrap();
@@ -42,7 +47,7 @@ fn documents(folder: &str) -> Vec<PathBuf> {
 
 /// The documents that sops accepts.
 fn accepted() -> Vec<PathBuf> {
-    let apart = ["refused", "bad"].map(|folder| repository("tests/documents").join(folder));
+    let apart = ["refused", "not-read", "bad"].map(|folder| repository("tests/documents").join(folder));
     documents("").into_iter().filter(|path| !apart.iter().any(|folder| path.starts_with(folder))).collect()
 }
 
@@ -105,13 +110,28 @@ fn sops_refuses_what_the_table_says() {
 }
 
 #[test]
+fn what_seal_does_not_read_is_refused_with_the_place() {
+    if !commands_exist() {
+        return;
+    }
+    let folder = Folder::new();
+    let table = std::fs::read_to_string(repository("tests/documents/not-read/README.md")).unwrap();
+    each(documents("not-read"), |path| {
+        let ran = folder.seal(encrypt(path)).run();
+        let named = table.contains(&format!("`{}`", path.file_name().unwrap().to_string_lossy()));
+        let good = ran.code == Some(3) && ran.stderr_text().contains(" at line ") && named;
+        if good { Ok(()) } else { Err(format!("named in the table: {named}\n{ran}")) }
+    });
+}
+
+#[test]
 fn sealing_and_opening_gives_back_every_byte() {
     if !commands_exist() {
         return;
     }
     let folder = Folder::new();
     each(accepted(), |path| {
-        let sealed = folder.seal(encrypt(path)).run();
+        let sealed = seal(&folder, path).run();
         if sealed.code != Some(0) {
             return Err(sealed.to_string());
         }
@@ -151,7 +171,7 @@ fn sops_reads_the_same_values_from_seal_as_from_itself() {
             if ran.code == Some(0) { Ok(ran.stdout) } else { Err(ran.to_string()) }
         };
         let by_sops = opened(folder.peer("sops", encrypt(path)).expect("asked for above"))?;
-        let by_seal = opened(folder.seal(encrypt(path)))?;
+        let by_seal = opened(seal(&folder, path))?;
         if by_sops == by_seal { Ok(()) } else { Err(format!("sops reads {}", String::from_utf8_lossy(&by_seal))) }
     });
 }

@@ -73,7 +73,9 @@ pub(super) fn append(document: &Document, branch: &Branch, item: &Item, edits: &
         return Ok(());
     };
     let indent = line_indent(source, start_of(last));
-    let mut text = Zeroizing::new(b",".to_vec());
+    // go-yaml takes the colon of `{k:, l: 1}` for a part of the key.
+    let is_empty = document.format() == Format::Yaml && last.key.is_some() && last.node.span().is_empty();
+    let mut text = Zeroizing::new(if is_empty { b" ,".to_vec() } else { b",".to_vec() });
     // YAML: `[a: 1]` holds a map without brackets of its own.
     let is_bare = !matches!(source.get(branch.span.start as usize), Some(b'{' | b'['));
     if is_bare {
