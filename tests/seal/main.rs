@@ -7,11 +7,14 @@
 mod support;
 
 mod differential;
+mod bad_input;
 mod change;
 mod documents;
 mod edit;
 mod exec;
+mod faults;
 mod git;
 mod house;
 mod layout;
 mod sops_vectors;
+mod tamper;
