@@ -8,6 +8,7 @@ mod support;
 
 mod differential;
 mod bad_input;
+mod canary;
 mod change;
 mod documents;
 mod edit;
