@@ -93,7 +93,7 @@ pub fn run(args: DiffArgs, session: &Session) -> Result<(), Failure> {
 enum Plan {
     Files(PathBuf, PathBuf),
     Versions {
-        repository: Repository,
+        repository: Box<Repository>,
         old: Version,
         new: Version,
         paths: Vec<PathBuf>,
@@ -112,7 +112,7 @@ impl Plan {
         {
             return Ok(Self::Files(old.into(), new.into()));
         }
-        let repository = Repository::of(Path::new("."))?;
+        let repository = Box::new(Repository::of(Path::new("."))?);
         let revision = words.first().filter(|word| !Path::new(word).exists()).cloned();
         if revision.is_some() {
             words = &words[1..];
@@ -126,8 +126,8 @@ impl Plan {
             None => (Version::Tree(repository.head()?), new),
             Some(range) => match (range.split_once("..."), range.split_once("..")) {
                 (Some((one, other)), _) => {
-                    let head = |revision| if revision == "" { "HEAD" } else { revision };
-                    let base = repository.merge_base(head(one), head(other))?;
+                    let head = |revision: &'_ str| if revision.is_empty() { "HEAD" } else { revision }.to_owned();
+                    let base = repository.merge_base(&head(one), &head(other))?;
                     (Version::Tree(Some(base)), tree(other)?)
                 }
                 (_, Some((old, new))) => (tree(old)?, tree(new)?),

@@ -84,6 +84,8 @@ pub enum Kind {
     Partly,
     /// A child ended with this code.
     Child(u8),
+    /// A file could not be merged for git, which takes codes above 128 as an error; the code it would have had.
+    Driver(u8),
     /// Interrupted by this signal.
     Signal(u8),
     /// A defect.
@@ -111,6 +113,7 @@ impl Kind {
             Self::Partly => 9,
             Self::Unchanged => 0,
             Self::Child(code) => code,
+            Self::Driver(code) => 128 + code,
             Self::Signal(signal) => 128 + signal,
         }
     }
@@ -178,14 +181,10 @@ impl Failure {
     /// A file that cannot be read as an encrypted one.
     pub fn of_read(name: &Path, error: &ReadError) -> Self {
         match error {
-            ReadError::Parse(error) => {
-                let mut failure = Self::of_parse(name, error);
-                if failure.kind != Kind::Empty {
-                    failure.kind = Kind::Envelope;
-                }
-                failure
+            ReadError::Parse(error) if error.problem != ParseProblem::Empty => {
+                Self { kind: Kind::Envelope, ..Self::of_parse(name, error) }
             }
-            ReadError::Envelope(EnvelopeError::Missing) => {
+            ReadError::Parse(_) | ReadError::Envelope(EnvelopeError::Missing) => {
                 Self::new(Kind::Envelope, format!("{} is not encrypted: sops metadata not found", shown(name)))
                     .hint(format!("to encrypt it: seal encrypt -i {}", shown(name)))
             }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use zeroize::Zeroizing;
 
 use super::failure::{Failure, Kind};
 use super::session::Session;
-use crate::crypt::{Encrypted, EnvelopeError, ReadError};
-use crate::document::Format;
+use crate::crypt::{Envelope, EnvelopeError, ReadError, SOPS_VERSION};
+use crate::document::{Document, Format};
 use crate::host::files;
 
 /// Say whether a file is encrypted
@@ -35,10 +36,19 @@ pub fn run(args: FileStatusArgs, session: &Session) -> Result<(), Failure> {
         }
         failure
     })?;
-    let is_encrypted = match Encrypted::parse(bytes, format) {
-        Ok(encrypted) => !encrypted.envelope().mac.is_empty(),
-        Err(ReadError::Envelope(EnvelopeError::Missing)) => false,
-        Err(error) => return Err(Failure::of_read(&args.file, &error)),
-    };
+    let is_encrypted = status(bytes, format).map_err(|error| Failure::of_read(&args.file, &error))?;
     session.answer(format!("{{\"encrypted\":{is_encrypted}}}\n").as_bytes())
+}
+
+/// As sops answers: an envelope without version or MAC counts as none; which version it is does not matter here.
+fn status(bytes: Zeroizing<Vec<u8>>, format: Format) -> Result<bool, ReadError> {
+    let syntax = if format == Format::Binary { Format::Json } else { format };
+    let document = Document::parse(bytes, syntax)?;
+    let attachment = document.roots().first().and_then(|root| root.attachment.as_ref());
+    let Some(attachment) = attachment else { return Ok(false) };
+    let mut map = attachment.value.clone().ok_or(EnvelopeError::NotAnEnvelope)?;
+    let version = map.insert("version".to_owned(), SOPS_VERSION.into());
+    let envelope = Envelope::from_map(&map)?;
+    let has_version = version.is_some_and(|version| !version.is_null() && version != "");
+    Ok(has_version && !envelope.mac.is_empty())
 }

@@ -22,7 +22,7 @@ pub struct GroupsArgs {
 
 #[derive(Subcommand)]
 enum GroupsCommand {
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     Delete(DeleteArgs),
 }
 

@@ -14,7 +14,8 @@ use super::failure::{Failure, Kind, short};
 use super::session::{self, Session};
 use super::shown;
 use crate::crypt::{
-    self, DataKey, Encrypted, EnvelopeError, MacCheck, Opened, Plaintext, ReadError, Recipient, Terms, WrappedKey,
+    self, DataKey, Encrypted, Envelope, EnvelopeError, MacCheck, Newcomers, Opened, Plaintext, ReadError, Recipient,
+    Terms, WrappedKey,
 };
 use crate::document::{self, Branch, Conflict, Document, Format};
 use crate::host::{files, process, target};
@@ -53,9 +54,7 @@ pub fn run(args: MergeDriverArgs, session: &Session) -> Result<(), Failure> {
     session.terminal().set_no_input();
     let name = args.path.clone().unwrap_or_else(|| args.ours.clone());
     let conflicts = merge(&args, &name, session).map_err(|mut failure| {
-        if !matches!(failure.kind, Kind::Child(_)) {
-            failure.kind = Kind::Child(128 + failure.kind.code());
-        }
+        failure.kind = Kind::Driver(failure.kind.code());
         failure
     })?;
     if conflicts.is_empty() {
@@ -138,42 +137,44 @@ fn merge(args: &MergeDriverArgs, name: &Path, session: &Session) -> Result<Vec<S
     let plain_theirs = theirs.plain(opened_theirs.as_ref(), format, name)?;
     let merged = document::merge(&base.plain(opened_base.as_ref(), format, name)?, &plain_ours, &plain_theirs);
 
-    // Under our envelope, but never back to a data key that they replaced.
-    let same_key = |a: &Version, b: &Version| match (a.sealed(), b.sealed()) {
-        (Some((_, a)), Some((_, b))) => a.expose() == b.expose(),
-        _ => false,
-    };
-    let take_theirs =
-        ours.sealed().is_none() || (same_key(&base, &ours) && !same_key(&base, &theirs) && theirs.sealed().is_some());
-    let (kept, other, opened) = match take_theirs {
-        true => (&theirs, &ours, &opened_theirs),
-        false => (&ours, &theirs, &opened_ours),
-    };
+    let (kept, other) = if ours.sealed().is_some() { (&ours, &theirs) } else { (&theirs, &ours) };
     let Some((encrypted, key)) = kept.sealed() else { return Ok(Vec::new()) };
+    let envelope = encrypted.envelope();
+    let one_key = same_key(kept, other);
     let terms = match other.sealed() {
         Some((other, _)) => {
-            let base = base.sealed().map(|(base, _)| base.envelope());
-            crypt::merge_terms(base, encrypted.envelope(), other.envelope())
+            let newcomers = if one_key { Newcomers::Adopt } else { Newcomers::Refuse };
+            crypt::merge_terms(base.sealed().map(|(it, _)| it.envelope()), envelope, other.envelope(), newcomers)
         }
-        None => crypt::merge_terms(None, encrypted.envelope(), encrypted.envelope()),
+        None => crypt::merge_terms(None, envelope, envelope, Newcomers::Adopt),
     };
-    let mut envelope = encrypted.envelope().clone();
+    // They changed the data key: who knew the old one may not read on, and only they know who knows theirs.
+    let fresh = match other.sealed().is_some() && !one_key && !same_key(&base, other) {
+        true => Some(session.new_data_key()?),
+        false => None,
+    };
     let (come, gone) = difference(&envelope.groups, &terms);
-    envelope.groups = wrapped(name, &terms, kept, other.sealed().filter(|_| same_key(kept, other)), session)?;
-    envelope.threshold = terms.threshold;
-    envelope.selection = terms.selection.clone();
-    envelope.mac_only_encrypted = terms.mac_only_encrypted;
-
-    let unchanged = |plain: &Document| *merged.bytes == plain.source() && come.is_empty() && gone.is_empty();
-    let as_it_is = envelope.selection == encrypted.envelope().selection
-        && envelope.mac_only_encrypted == encrypted.envelope().mac_only_encrypted;
-    if as_it_is && unchanged(if take_theirs { &plain_theirs } else { &plain_ours }) {
-        target::write(&args.ours, encrypted.document().source(), 0o644)?;
-    } else {
-        let document = Document::parse(merged.bytes, format).map_err(|error| Failure::of_parse(name, &error))?;
-        let sealed = session.seal(name, &document, envelope, key, opened.as_ref(), encrypted.style())?;
-        target::write(&args.ours, &sealed.bytes, 0o644)?;
-    }
+    let mut new = envelope.clone();
+    new.groups = match &fresh {
+        Some(key) => session.wrap(name, &terms.groups, terms.threshold, key)?,
+        None => wrapped(&terms, envelope, other.sealed().filter(|_| one_key).map(|(other, _)| other.envelope())),
+    };
+    new.threshold = terms.threshold;
+    new.selection = terms.selection.clone();
+    new.mac_only_encrypted = terms.mac_only_encrypted;
+    let as_it_was = fresh.is_none()
+        && *merged.bytes == kept_plain(kept, &ours, &plain_ours, &plain_theirs).source()
+        && new.to_map() == envelope.to_map();
+    let bytes = match as_it_was {
+        true => encrypted.document().source().to_vec(),
+        false => {
+            let document = Document::parse(merged.bytes, format).map_err(|error| Failure::of_parse(name, &error))?;
+            let previous = if std::ptr::eq(kept, &ours) { &opened_ours } else { &opened_theirs };
+            let previous = previous.as_ref().filter(|_| fresh.is_none());
+            session.seal(name, &document, new, fresh.as_ref().unwrap_or(key), previous, encrypted.style())?.bytes
+        }
+    };
+    target::write(&args.ours, &bytes, 0o644)?;
 
     let mut said = format!("{}  merged: {} of ours, {} of theirs", shown(name), changes(merged.ours), merged.theirs);
     for (sign, readers) in [('+', &come), ('-', &gone)] {
@@ -181,10 +182,37 @@ fn merge(args: &MergeDriverArgs, name: &Path, session: &Session) -> Result<Vec<S
             said.push_str(&format!(", reader {sign}{}", short(reader)));
         }
     }
+    if terms.selection != envelope.selection {
+        said.push_str(", selection changed");
+    }
+    if fresh.is_some() {
+        said.push_str(", new data key as they changed theirs");
+    }
     session.say(&said);
     let several = document_count(&plain_ours) > 1;
     let values = merged.conflicts.iter().map(|conflict| place(conflict, several));
-    Ok(values.chain(terms.conflicts.into_iter().map(|what| format!("{what} (of the envelope)"))).collect())
+    let refused = terms.refused.iter().map(|reader| {
+        let reader = shown(&reader.to_string()).to_string();
+        format!("reader {reader} of theirs is not let in; to do so: seal keys add '{reader}' {}", shown(name))
+    });
+    let of_envelope = terms.conflicts.iter().map(|what| format!("{what} (of the envelope)"));
+    Ok(values.chain(refused).chain(of_envelope).collect())
+}
+
+fn same_key(a: &Version, b: &Version) -> bool {
+    match (a.sealed(), b.sealed()) {
+        (Some((_, a)), Some((_, b))) => a.expose() == b.expose(),
+        _ => false,
+    }
+}
+
+fn kept_plain<'a>(
+    kept: &Version,
+    ours: &Version,
+    plain_ours: &'a Document,
+    plain_theirs: &'a Document,
+) -> &'a Document {
+    if std::ptr::eq(kept, ours) { plain_ours } else { plain_theirs }
 }
 
 fn changes(number: usize) -> String {
@@ -217,40 +245,20 @@ fn difference(old: &[Vec<WrappedKey>], terms: &Terms) -> (Vec<Recipient>, Vec<Re
     (come, gone)
 }
 
-/// The data key for all readers: as it was wrapped, by either side where both have the same one, else wrapped now.
-fn wrapped(
-    name: &Path,
-    terms: &Terms,
-    kept: &Version,
-    same_key: Option<(&Encrypted, &DataKey)>,
-    session: &Session,
-) -> Result<Vec<Vec<WrappedKey>>, Failure> {
-    let Some((encrypted, key)) = kept.sealed() else { return Ok(Vec::new()) };
-    let envelope = encrypted.envelope();
-    let shape = |groups: &[Vec<WrappedKey>]| -> Vec<Vec<Recipient>> {
-        groups.iter().map(|group| group.iter().map(|key| key.recipient.clone()).collect()).collect()
+/// The data key as it was wrapped: by us, or by either side where `other` has the same one. Nothing is wrapped for anybody here.
+fn wrapped(terms: &Terms, kept: &Envelope, other: Option<&Envelope>) -> Vec<Vec<WrappedKey>> {
+    let is_whole = |envelope: &&Envelope| {
+        let groups = envelope.groups.iter().map(|group| group.iter().map(|key| &key.recipient).collect::<Vec<_>>());
+        envelope.threshold == terms.threshold
+            && groups.eq(terms.groups.iter().map(|group| group.iter().collect::<Vec<_>>()))
     };
-    if shape(&envelope.groups) == terms.groups && envelope.threshold == terms.threshold {
-        return Ok(envelope.groups.clone());
+    // The shares of several groups belong together.
+    if let Some(whole) = std::iter::once(kept).chain(other).find(is_whole) {
+        return whole.groups.clone();
     }
-    let [group] = terms.groups.as_slice() else {
-        return session.wrap(name, &terms.groups, terms.threshold, key);
-    };
-    let theirs = same_key.map_or(&[][..], |(other, _)| &other.envelope().groups);
-    let at_hand: Vec<&WrappedKey> = match (envelope.groups.as_slice(), theirs) {
-        // The shares of several groups are no data keys.
-        ([ours], [theirs]) => ours.iter().chain(theirs).collect(),
-        ([ours], _) => ours.iter().collect(),
-        _ => Vec::new(),
-    };
+    let at_hand: Vec<_> = kept.wrapped_keys().chain(other.into_iter().flat_map(Envelope::wrapped_keys)).collect();
     let found = |reader: &Recipient| at_hand.iter().find(|key| key.recipient == *reader).map(|key| (*key).clone());
-    let missing: Vec<_> = group.iter().filter(|reader| found(reader).is_none()).cloned().collect();
-    let mut new = match missing.is_empty() {
-        true => Vec::new(),
-        false => session.wrap(name, &[missing], None, key)?.swap_remove(0),
-    };
-    let mut new = new.drain(..);
-    Ok(vec![group.iter().filter_map(|reader| found(reader).or_else(|| new.next())).collect()])
+    terms.groups.iter().map(|group| group.iter().filter_map(found).collect()).collect()
 }
 
 /// Two plain files merge as git itself merges them.

@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod config_show;
 mod change;
+mod completions;
 mod decrypt;
 mod doctor;
 mod edit;
@@ -17,8 +18,10 @@ mod file_status;
 mod groups;
 mod diff;
 mod git_setup;
+mod help;
 mod init;
 mod keys;
+mod man;
 mod many;
 mod readers;
 mod rotate;
@@ -36,6 +39,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 pub use failure::{Failure, Kind};
+pub use help::manual;
 pub use session::{ConfigSearch, Session};
 
 use crate::host::Host;
@@ -43,13 +47,21 @@ use crate::host::terminal::{Colour, shown};
 
 /// Encrypts Kubernetes Secrets in git, byte for byte, in the sops format
 #[derive(Parser)]
-#[command(name = "seal", version, propagate_version = true, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "seal", version, propagate_version = true, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
     command: Command,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  seal encrypt --init secret.yaml
+  seal decrypt secret.yaml | kubectl apply -f -
+  seal diff secret.yaml
+
+More: seal help COMMAND, and seal help with one of exit-codes, environment, config, keys, recipients, layout";
 
 /// What every command takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -81,30 +93,33 @@ fn colour() -> impl clap::builder::TypedValueParser<Value = Colour> {
 #[allow(clippy::large_enum_variant)]
 #[derive(Subcommand)]
 enum Command {
-    Init(init::InitArgs),
-    Encrypt(encrypt::EncryptArgs),
-    Decrypt(decrypt::DecryptArgs),
+    Completions(completions::CompletionsArgs),
     Config(config_show::ConfigArgs),
+    Decrypt(decrypt::DecryptArgs),
+    Diff(diff::DiffArgs),
     Doctor(doctor::DoctorArgs),
+    Edit(edit::EditArgs),
+    Encrypt(encrypt::EncryptArgs),
+    ExecEnv(exec::ExecEnvArgs),
+    ExecFile(exec::ExecFileArgs),
     #[command(name = "filestatus")]
     FileStatus(file_status::FileStatusArgs),
+    Get(change::GetArgs),
     Groups(groups::GroupsArgs),
+    Help(help::HelpArgs),
+    Init(init::InitArgs),
     Keys(keys::KeysArgs),
+    Man(man::ManArgs),
+    #[command(hide = true)]
+    MergeDriver(merge::MergeDriverArgs),
     Rotate(rotate::RotateArgs),
+    Set(change::SetArgs),
+    #[command(hide = true)]
+    Textconv(textconv::TextconvArgs),
+    Unset(change::UnsetArgs),
     #[command(name = "updatekeys")]
     UpdateKeys(update_keys::UpdateKeysArgs),
     Verify(verify::VerifyArgs),
-    Edit(edit::EditArgs),
-    ExecEnv(exec::ExecEnvArgs),
-    ExecFile(exec::ExecFileArgs),
-    Set(change::SetArgs),
-    Unset(change::UnsetArgs),
-    Get(change::GetArgs),
-    Diff(diff::DiffArgs),
-    #[command(hide = true)]
-    MergeDriver(merge::MergeDriverArgs),
-    #[command(hide = true)]
-    Textconv(textconv::TextconvArgs),
 }
 
 /// Runs the command that was typed and gives the exit code.
@@ -129,26 +144,29 @@ pub fn run() -> ExitCode {
     };
     let session = Session::new(cli.global, Host::open(), ConfigSearch::FromFile);
     let result = match cli.command {
-        Command::Init(args) => init::run(args, &session),
-        Command::Encrypt(args) => encrypt::run(args, &session),
-        Command::Decrypt(args) => decrypt::run(args, &session),
+        Command::Completions(args) => completions::run(args, &session),
         Command::Config(args) => config_show::run(args, &session),
+        Command::Decrypt(args) => decrypt::run(args, &session),
+        Command::Diff(args) => diff::run(args, &session),
         Command::Doctor(args) => doctor::run(args, &session),
-        Command::FileStatus(args) => file_status::run(args, &session),
-        Command::Groups(args) => groups::run(args, &session),
-        Command::Keys(args) => keys::run(args, &session),
-        Command::Rotate(args) => rotate::run(args, &session),
-        Command::UpdateKeys(args) => update_keys::run(args, &session),
-        Command::Verify(args) => verify::run(args, &session),
         Command::Edit(args) => edit::run(args, &session),
+        Command::Encrypt(args) => encrypt::run(args, &session),
         Command::ExecEnv(args) => exec::exec_env(args, &session),
         Command::ExecFile(args) => exec::exec_file(args, &session),
-        Command::Set(args) => change::set(args, &session),
-        Command::Unset(args) => change::unset(args, &session),
+        Command::FileStatus(args) => file_status::run(args, &session),
         Command::Get(args) => change::get(args, &session),
-        Command::Diff(args) => diff::run(args, &session),
+        Command::Groups(args) => groups::run(args, &session),
+        Command::Help(args) => help::run(args, &session),
+        Command::Init(args) => init::run(args, &session),
+        Command::Keys(args) => keys::run(args, &session),
+        Command::Man(args) => man::run(args, &session),
         Command::MergeDriver(args) => merge::run(args, &session),
+        Command::Rotate(args) => rotate::run(args, &session),
+        Command::Set(args) => change::set(args, &session),
         Command::Textconv(args) => textconv::run(args, &session),
+        Command::Unset(args) => change::unset(args, &session),
+        Command::UpdateKeys(args) => update_keys::run(args, &session),
+        Command::Verify(args) => verify::run(args, &session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -110,7 +110,14 @@ impl Session {
         if let Some(config) = configs.get(&path) {
             return Ok(Some(config.clone()));
         }
-        let text = files::read(&path)?;
+        let text = files::read(&path).map_err(|error| {
+            let failure = Failure::from(error);
+            Failure {
+                kind: Kind::Config,
+                message: format!("could not read config file: {}", failure.message),
+                ..failure
+            }
+        })?;
         let text = std::str::from_utf8(&text)
             .map_err(|_| Failure::new(Kind::Config, format!("{} is not UTF-8", shown(&path))))?;
         let config = Arc::new(Config::parse(text, &path)?);

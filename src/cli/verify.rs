@@ -53,7 +53,7 @@ struct Report {
 
 /// Runs it.
 pub fn run(args: VerifyArgs, session: &Session) -> Result<(), Failure> {
-    let files = many::expand(&args.files, has_envelope)?;
+    let files = readers::files_in(&args.files, has_envelope)?;
     let reports: Vec<_> = files
         .par_iter()
         .map(|file| {
@@ -147,7 +147,7 @@ fn check(file: &Path, format: Option<Format>, session: &Session, report: &mut Re
             Ok(key) => {
                 let opened = session::open(file, &encrypted, &key, MacCheck::Require)?;
                 report.opened = true;
-                report.checked.push(format!("MAC, {values} and their types"));
+                report.checked.push(format!("MAC, {values}"));
                 for path in &opened.plain_comments {
                     report.notes.push(format!("a comment near {} is plain", shown(&path.to_string())));
                 }
@@ -197,6 +197,14 @@ fn agrees_with_rule(file: &Path, encrypted: &Encrypted, session: &Session, repor
     };
     let differences = readers::differences(&readers::groups_of(encrypted.envelope()), &rule.groups, (None, None));
     let title = readers::rule_title(rule);
+    if let Some(selection) = rule.selection.as_ref().filter(|selection| *selection != encrypted.selection().rule()) {
+        let own = encrypted.selection().rule();
+        report.notes.push(format!(
+            "its selection is {}, that of {title} {}",
+            shown(&own.to_string()),
+            shown(&selection.to_string())
+        ));
+    }
     if differences.is_empty() {
         report.checked.push(format!("readers as {title} says"));
     } else {

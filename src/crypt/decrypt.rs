@@ -418,68 +418,84 @@ impl Opened<'_> {
             }
             here
         };
+        let mut comments = Comments::default();
         let same_roots = plain.roots().len() == encrypted.roots().len();
-        same_roots
+        let same = same_roots
             && encrypted.roots().iter().zip(plain.roots()).all(|(a, b)| {
+                let (a_branch, b_branch) = ((encrypted, &a.branch), (plain, &b.branch));
                 a.attachment.is_some()
                     && b.attachment.is_none()
-                    && same_branch(&mut value_of, (encrypted, &a.branch), (plain, &b.branch), false)
-            })
+                    && same_branch(&mut value_of, a_branch, b_branch, false, &mut comments)
+            });
+        // Only their order counts: where one stands among the entries can depend on quotes, which encrypting may add.
+        comments.iter_mut().for_each(|comments| comments.sort_by_key(|(at, _)| *at));
+        let [left, right] = &comments;
+        same && left.iter().map(|(_, text)| text).eq(right.iter().map(|(_, text)| text))
     }
 }
 
-/// Compares two branches entry by entry, the first with its values decrypted.
-fn same_branch<'t>(
+/// The comments of an encrypted and of a plain document: where each starts, and its text.
+type Comments<'c> = [Vec<(u32, &'c [u8])>; 2];
+
+/// Compares two branches entry by entry, the first with its values decrypted, and gathers their comments.
+fn same_branch<'t: 'c, 'c>(
     value_of: &mut impl FnMut(What<'_>) -> Option<&'t Token<'t>>,
-    (encrypted, a): (&Document, &Branch),
-    (plain, b): (&Document, &Branch),
+    (encrypted, a): (&'c Document, &'c Branch),
+    (plain, b): (&'c Document, &'c Branch),
     in_alias: bool,
+    comments: &mut Comments<'c>,
 ) -> bool {
-    let mut others =
-        b.items.iter().enumerate().filter(|(index, item)| {
-            !(in_alias && matches!(item.node, Node::Comment(_)) || is_header_comment(b, *index))
-        });
+    let mut others = b.items.iter().enumerate().filter(|(_, item)| !matches!(item.node, Node::Comment(_)));
+    let mut gone = Vec::new();
     for (index, item) in a.items.iter().enumerate() {
-        if is_header_comment(a, index) {
-            if let Node::Comment(comment) = &item.node {
-                value_of(What::Comment(comment));
+        let token = match item.node.resolved() {
+            Node::Comment(comment) => value_of(What::Comment(comment)),
+            Node::Leaf(leaf) => value_of(What::Leaf(leaf)),
+            _ => None,
+        };
+        match (&item.node, token) {
+            (_, Some(Token { value: Scalar::Str(text), is_list_comment: true, .. }))
+            | (Node::Comment(_), Some(Token { value: Scalar::Str(text), .. }))
+            | (Node::Comment(Comment { text, .. }), _) => {
+                if !in_alias && !is_header_comment(a, index) {
+                    comments[0].push((item.node.span().start, text.bytes(encrypted.source())));
+                }
+                continue;
             }
-            continue;
+            _ => {}
         }
-        if in_alias && matches!(item.node, Node::Comment(_)) {
-            continue;
-        }
-        let is_comment = matches!(item.node, Node::Comment(_));
-        let gone = |(index, _): &(usize, _)| !is_comment && is_alias_comment(b, *index);
-        let Some((_, other)) = others.find(|other| !gone(other)) else { return false };
+        let Some((at, other)) = others.next() else { return false };
         let keys = match (&item.key, &other.key) {
             (Some(x), Some(y)) => encrypted.text(&x.text) == plain.text(&y.text),
             (None, None) => true,
             _ => false,
         };
-        if !keys {
-            return false;
-        }
-        let in_alias = in_alias || matches!(other.node, Node::Alias { .. });
+        let is_alias = matches!(other.node, Node::Alias { .. });
         let same = match (item.node.resolved(), other.node.resolved()) {
             (Node::Leaf(x), Node::Leaf(y)) => {
-                let value = value_of(What::Leaf(x)).map_or(&x.scalar, |token| &token.value);
+                let value = token.map_or(&x.scalar, |token| &token.value);
                 value::same((value, encrypted.source()), (&y.scalar, plain.source()))
             }
-            (Node::Comment(x), Node::Comment(y)) => same_comment(value_of, (encrypted, x), (plain, y)),
-            (Node::Leaf(x), Node::Comment(y)) => match value_of(What::Leaf(x)) {
-                Some(Token { value: Scalar::Str(text), is_list_comment: true, .. }) => {
-                    text.bytes(encrypted.source()) == plain.text(&y.text)
-                }
-                _ => false,
-            },
             (Node::Map(x), Node::Map(y)) | (Node::List(x), Node::List(y)) => {
-                same_branch(value_of, (encrypted, x), (plain, y), in_alias)
+                if is_alias && !matches!(item.node, Node::Alias { .. }) {
+                    // A comment behind it went when it was written out.
+                    gone.extend(at.checked_sub(1));
+                }
+                same_branch(value_of, (encrypted, x), (plain, y), in_alias || is_alias, comments)
             }
             _ => false,
         };
-        if !same {
+        if !keys || !same {
             return false;
+        }
+    }
+    for (index, item) in b.items.iter().enumerate() {
+        if let Node::Comment(comment) = &item.node
+            && !in_alias
+            && !is_header_comment(b, index)
+            && !(comment.inline && gone.binary_search(&index).is_ok())
+        {
+            comments[1].push((comment.span.start, plain.text(&comment.text)));
         }
     }
     others.next().is_none()
@@ -491,24 +507,6 @@ fn is_header_comment(branch: &Branch, index: usize) -> bool {
     let next = branch.items[index + 1..].iter().find(|item| !matches!(item.node, Node::Comment(_)));
     matches!(next.map(|item| &item.node), Some(Node::Leaf(leaf))
         if leaf.span.start <= comment.span.start && comment.span.end <= leaf.span.end)
-}
-
-/// Whether an entry is a comment behind an alias: where that is written out the comment goes.
-fn is_alias_comment(branch: &Branch, index: usize) -> bool {
-    matches!(branch.items[index].node, Node::Comment(Comment { inline: true, .. }))
-        && branch.items.get(index + 1).is_some_and(|next| matches!(next.node, Node::Alias { .. }))
-}
-
-fn same_comment<'t>(
-    value_of: &mut impl FnMut(What<'_>) -> Option<&'t Token<'t>>,
-    (encrypted, a): (&Document, &Comment),
-    (plain, b): (&Document, &Comment),
-) -> bool {
-    let text = match value_of(What::Comment(a)) {
-        Some(Token { value: Scalar::Str(text), .. }) => text,
-        _ => &a.text,
-    };
-    text.bytes(encrypted.source()) == plain.text(&b.text)
 }
 
 /// A comment's text without line breaks, which would end it: nobody but the holder of the data key can have put one in.

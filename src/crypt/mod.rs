@@ -28,7 +28,7 @@ pub use decrypt::{DecryptError, Encrypted, MacCheck, Opened, ReadError};
 pub use encrypt::{EncryptError, Random, Sealed, Sealing, encrypt};
 pub use envelope::{Envelope, EnvelopeError, SOPS_VERSION};
 pub use key_service::{Attempt, KeyService, ServiceError, ServiceErrorKind, WrappedKey};
-pub use merge::{Terms, merge_terms};
+pub use merge::{Newcomers, Terms, merge_terms};
 pub use pattern::{Pattern, PatternError};
 pub use recipient::{KeyGroup, Kind, Recipient, RecipientError};
 pub use rekey::{RekeyError, with_envelope};

@@ -426,7 +426,7 @@ impl<'a> Merger<'a> {
             }
         }
         let mut first = true;
-        for at in 0..=ours.len() {
+        for (at, new) in new.iter().enumerate() {
             if let Some(entry) = at.checked_sub(1).map(|at| &ours[at]) {
                 let old = in_base.get(&entry.name).map(|at| &base[*at]);
                 match in_theirs.get(&entry.name).map(|at| &theirs[*at]) {
@@ -439,7 +439,7 @@ impl<'a> Merger<'a> {
                     }
                 }
             }
-            for entry in &new[at] {
+            for entry in new {
                 self.entry(&mut first, entry.whole);
             }
         }

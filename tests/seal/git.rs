@@ -66,28 +66,35 @@ impl Repository {
         );
     }
 
-    /// Seals a file under a new data key, also for `readers`.
-    fn rotate(&self, name: &str, readers: &[&age::x25519::Recipient]) {
+    fn key(&self, name: &str) -> DataKey {
+        let old = Encrypted::parse(self.0.read(name), Format::of_path(name.as_ref())).unwrap();
+        let wrapped =
+            old.envelope().wrapped_keys().find_map(|key| age::decrypt(&self.identity(), key.enc.as_bytes()).ok());
+        DataKey::from_bytes(&wrapped.expect("it is for the identity")).unwrap()
+    }
+
+    /// Seals a file for its maker and `readers`, and nobody else, under `key`.
+    fn share(&self, name: &str, key: &DataKey, readers: &[&age::x25519::Recipient]) {
         let old = Encrypted::parse(self.0.read(name), Format::of_path(name.as_ref())).unwrap();
         let plain = Document::parse(self.decrypt(name).into_bytes(), old.format()).unwrap();
-        let key = DataKey::generate(random::fill).unwrap();
         let mut envelope = old.envelope().clone();
         let own = self.identity().to_public();
-        envelope.groups = vec![
-            std::iter::once(&own)
-                .chain(readers.iter().copied())
-                .map(|reader| WrappedKey {
-                    recipient: Recipient::Age(reader.to_string()),
-                    enc: age::encrypt_and_armor(reader, key.expose()).unwrap(),
-                    created_at: None,
-                })
-                .collect(),
-        ];
-        let sealing = Sealing { envelope, key: &key, previous: None, style: old.style(), now: clock::now() };
+        let wrap = |reader: &age::x25519::Recipient| WrappedKey {
+            recipient: Recipient::Age(reader.to_string()),
+            enc: age::encrypt_and_armor(reader, key.expose()).unwrap(),
+            created_at: None,
+        };
+        envelope.groups = vec![std::iter::once(&own).chain(readers.iter().copied()).map(wrap).collect()];
+        let sealing = Sealing { envelope, key, previous: None, style: old.style(), now: clock::now() };
         self.0.write(
             name,
             encrypt(&plain, sealing, &mut |bytes| random::fill(bytes).map_err(|e| e.to_string())).unwrap().bytes,
         );
+    }
+
+    /// The same under a new data key.
+    fn rotate(&self, name: &str, readers: &[&age::x25519::Recipient]) {
+        self.share(name, &DataKey::generate(random::fill).unwrap(), readers);
     }
 
     fn commit(&self, message: &str) {
@@ -271,34 +278,88 @@ fn unchanged_values_keep_their_ciphertext() {
     assert!(added.len() >= 2 && added.iter().all(|line| kinds.iter().any(|kind| line.contains(kind))), "{diff}");
 }
 
-#[test]
-fn a_key_that_they_rotated_and_readers_that_both_added_count() {
-    let repository = Repository::new();
-    let [bob, carol] = ["bob", "carol"].map(|name| {
-        let identity = age::x25519::Identity::generate();
-        use age::secrecy::ExposeSecret as _;
-        repository.0.write(format!("home/{name}.txt"), identity.to_string().expose_secret());
-        identity.to_public()
-    });
-    let ours = with(&[("ada-canary", "eve-canary")]);
-    let merged = repository.merge(FILE, BASE, |r| r.change(FILE, &ours), |r| r.rotate(FILE, &[&bob]));
-    let merged = merged.exits(0);
-    assert!(merged.stderr_text().contains("1 change of ours, 0 of theirs"), "{merged}");
-    let open =
-        |keys: &str| repository.0.seal(["decrypt", FILE]).env("SOPS_AGE_KEY_FILE", repository.0.path(keys)).run();
-    assert_eq!(open("home/bob.txt").exits(0).stdout_text(), ours);
+/// A new reader: the file of its identity, and its public key.
+fn reader(repository: &Repository, name: &str) -> (PathBuf, age::x25519::Recipient) {
+    use age::secrecy::ExposeSecret as _;
+    let identity = age::x25519::Identity::generate();
+    let file = repository.0.write(format!("home/{name}.txt"), identity.to_string().expose_secret());
+    (file, identity.to_public())
+}
 
-    repository.git(["checkout", "--quiet", "-b", "second"]).exits(0);
-    repository.rotate(FILE, &[&bob, &carol]);
-    repository.commit("for carol");
-    repository.git(["checkout", "--quiet", "main"]).exits(0);
+#[test]
+fn a_reader_that_they_added_under_the_same_key_may_read_the_merged_file() {
+    let repository = Repository::new();
+    let ((bob, bob_public), (_, carol)) = (reader(&repository, "bob"), reader(&repository, "carol"));
+    let ours = with(&[("ada-canary", "eve-canary")]);
+    let merged = repository.merge(
+        FILE,
+        BASE,
+        |r| {
+            r.change(FILE, &ours);
+            r.share(FILE, &r.key(FILE), &[&carol]);
+        },
+        |r| r.share(FILE, &r.key(FILE), &[&bob_public]),
+    );
+    let merged = merged.exits(0);
+    assert!(merged.stderr_text().contains("1 change of ours, 0 of theirs, reader +age1"), "{merged}");
+    let plain = repository.0.seal(["decrypt", FILE]).env("SOPS_AGE_KEY_FILE", bob).ok();
+    assert_eq!(String::from_utf8(plain).unwrap(), ours);
+    assert!(String::from_utf8(repository.0.read(FILE)).unwrap().contains(&carol.to_string()));
+}
+
+#[test]
+fn a_reader_whom_they_shut_out_stays_out() {
+    let repository = Repository::new();
+    let (_, bob) = reader(&repository, "bob");
+    repository.seal(FILE, BASE);
+    repository.share(FILE, &repository.key(FILE), &[&bob]);
+    let known_to_bob = repository.key(FILE);
+    repository.commit("for bob");
+    repository.git(["checkout", "--quiet", "-b", "topic"]).exits(0);
     repository.rotate(FILE, &[]);
+    let theirs = repository.key(FILE);
     repository.commit("not for bob");
-    let merged = repository.git(["merge", "--no-edit", "second"]).exits(0);
-    assert!(merged.stderr_text().contains("reader +age1"), "{merged}");
-    assert_eq!(open("home/carol.txt").exits(0).stdout_text(), ours);
-    std::fs::remove_dir_all(repository.0.path("home/.config")).unwrap();
-    let _ = open("home/bob.txt").exits(4);
+    repository.git(["checkout", "--quiet", "main"]).exits(0);
+    repository.change(FILE, &with(&[("hunter-canary", "new-canary")]));
+    repository.commit("new password");
+    let merged = repository.git(["merge", "--no-edit", "topic"]).exits(0);
+    assert!(merged.stderr_text().contains("reader -age1") && merged.stderr_text().contains("new data key"), "{merged}");
+    assert_eq!(repository.decrypt(FILE), with(&[("hunter-canary", "new-canary")]));
+    let now = repository.key(FILE);
+    assert!(now.expose() != known_to_bob.expose() && now.expose() != theirs.expose());
+    assert!(!String::from_utf8(repository.0.read(FILE)).unwrap().contains(&bob.to_string()));
+}
+
+#[test]
+fn our_new_key_stays_where_they_only_took_out_a_reader() {
+    let repository = Repository::new();
+    let (_, bob) = reader(&repository, "bob");
+    repository.seal(FILE, BASE);
+    repository.share(FILE, &repository.key(FILE), &[&bob]);
+    repository.commit("for bob");
+    repository.git(["checkout", "--quiet", "-b", "topic"]).exits(0);
+    repository.share(FILE, &repository.key(FILE), &[]);
+    repository.commit("not for bob");
+    repository.git(["checkout", "--quiet", "main"]).exits(0);
+    repository.rotate(FILE, &[&bob]);
+    let ours = repository.key(FILE);
+    repository.commit("new key");
+    repository.git(["merge", "--no-edit", "topic"]).exits(0);
+    assert_eq!(repository.decrypt(FILE), BASE);
+    assert_eq!(repository.key(FILE).expose(), ours.expose());
+    assert!(!String::from_utf8(repository.0.read(FILE)).unwrap().contains(&bob.to_string()));
+}
+
+#[test]
+fn who_writes_themselves_into_a_branch_under_a_key_of_their_own_is_not_let_in() {
+    let repository = Repository::new();
+    let (_, mallory) = reader(&repository, "mallory");
+    let ours = with(&[("hunter-canary", "new-canary")]);
+    let merged = repository.merge(FILE, BASE, |r| r.change(FILE, &ours), |r| r.rotate(FILE, &[&mallory])).exits(1);
+    let hint = format!("to do so: seal keys add '{mallory}' {FILE}");
+    assert!(merged.stderr_text().contains(&hint), "{merged}");
+    assert!(!String::from_utf8(repository.0.read(FILE)).unwrap().contains(&mallory.to_string()));
+    assert_eq!(repository.decrypt(FILE), ours);
 }
 
 #[test]

@@ -13,9 +13,9 @@ use std::process::ExitCode;
 /// Answers as another tool if `words`, the whole command line, calls for it.
 pub fn run(words: &[OsString]) -> Option<ExitCode> {
     let (name, rest) = words.split_first()?;
-    let called = Path::new(name).file_stem()?;
+    let called = Path::new(name).file_name()?;
     match (called.to_str(), rest) {
-        (Some("sops"), rest) => Some(sops::run(rest)),
+        (Some("sops" | "sops.exe"), rest) => Some(sops::run(rest)),
         (_, [first, rest @ ..]) if first == "sops" => Some(sops::run(rest)),
         (_, [first, second, rest @ ..]) if first == "compat" && second == "sops" => Some(sops::run(rest)),
         _ => None,

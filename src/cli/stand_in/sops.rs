@@ -94,8 +94,10 @@ pub fn run(words: &[OsString]) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            report(&failure, doing, &call.session);
-            ExitCode::from(failure.kind.sops_code())
+            report(&failure, doing, &call);
+            // Where the data key could not be wrapped, sops has no code of its own.
+            let is_wrapping = failure.kind == Kind::Unreachable && failure.message.starts_with(CANNOT_ENCRYPT);
+            ExitCode::from(if is_wrapping { 1 } else { failure.kind.sops_code() })
         }
     }
 }
@@ -150,6 +152,9 @@ impl Call {
                 Kind::MissingKeys,
                 format!("Error: cannot add or remove keys on non-existent file {:?}", shown(&file).to_string()),
             ));
+        }
+        if !file.exists() && (rotate || decrypts || encrypts) {
+            return Err(missing(&file));
         }
         if modes.iter().filter(|mode| **mode).count() > 1 {
             self.warn(
@@ -420,7 +425,10 @@ impl Call {
 
     fn rotate(&self) -> Result<(), Failure> {
         let file = self.file()?.ok_or_else(no_file)?;
-        let output = self.output(Some(&file))?;
+        let output = self.output(Some(&file)).map_err(|failure| match files::read(&file) {
+            Err(error) if failure.kind == Kind::Missing => unreadable(error.into()),
+            _ => failure,
+        })?;
         let name = self.name(Some(&file));
         let (format, to) = self.types(&name);
         let group = |prefix: &str| recipients(&self.given, prefix).group().map(Option::unwrap_or_default);
@@ -656,11 +664,14 @@ fn recipients(given: &Given, prefix: &str) -> RecipientArgs {
 }
 
 /// Prints a failure as sops would begin it, then what seal knows beyond that.
-fn report(failure: &Failure, doing: Doing, session: &Session) {
-    let mut terminal = session.terminal();
+fn report(failure: &Failure, doing: Doing, call: &Call) {
+    let mut terminal = call.session.terminal();
     terminal.note(first_line(failure, doing));
     for detail in &failure.details {
         terminal.note(format!("  {detail}"));
+    }
+    if failure.kind == Kind::NoKey && !call.given.texts("keyservice").is_empty() {
+        terminal.note("  remote key services are not available in this version of seal, and were not asked");
     }
     for hint in &failure.hints {
         terminal.note(format!("hint: {hint}"));
@@ -670,7 +681,7 @@ fn report(failure: &Failure, doing: Doing, session: &Session) {
 /// seal's message behind the phrase by which sops's users and their scripts know the failure.
 fn first_line(failure: &Failure, doing: Doing) -> String {
     let message = &failure.message;
-    let unwrapped = message.strip_prefix("cannot encrypt ").and_then(|rest| rest.split_once(": "));
+    let unwrapped = message.strip_prefix(CANNOT_ENCRYPT).and_then(|rest| rest.split_once(": "));
     let phrase = match failure.kind {
         Kind::Config | Kind::Unreachable if let Some((_, cause)) = unwrapped => {
             return format!("Could not generate data key: [{cause}]");
@@ -762,6 +773,9 @@ fn complete(words: &[OsString], host: Host) -> ExitCode {
     let lines: String = command.completions(begun).iter().map(|word| format!("{word}\n")).collect();
     print(&lines, host)
 }
+
+/// How a failure to wrap a data key begins.
+const CANNOT_ENCRYPT: &str = "cannot encrypt ";
 
 /// As for a config's `stores`.
 const MAX_INDENT: usize = 64;

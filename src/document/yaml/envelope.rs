@@ -28,10 +28,10 @@ pub(super) fn detach(source: &str, root: &mut Root) {
         match (before, after) {
             (Some(before), _) => {
                 let gap = &bytes[before as usize..key.span.start as usize];
-                match (gap.contains(&b'#'), gap.ends_with(b", ")) {
-                    (false, _) => Span { start: before, end },
-                    (true, true) => Span { start: key.span.start - 2, end },
-                    (true, false) => Span { start: key.span.start, end },
+                match (is_only_comma(gap), gap.ends_with(b", ")) {
+                    (true, _) => Span { start: before, end },
+                    (false, true) => Span { start: key.span.start - 2, end },
+                    (false, false) => Span { start: key.span.start, end },
                 }
             }
             (None, Some(after)) => Span { start: key.span.start, end: after },
@@ -71,19 +71,9 @@ pub(in crate::document) fn attach(source: &[u8], roots: &[Root], value: &Value, 
     let Value::Object(map) = value else { return edits };
     for root in roots {
         if root.branch.flow {
-            let text = format!("\"{}\": {}", attachment::NAME, inline(value));
-            match root.branch.items.iter().rfind(|item| !matches!(item.node, Node::Comment(_))) {
-                Some(last) => {
-                    let end = last.node.span().end.max(last.key.as_ref().map_or(0, |key| key.span.end));
-                    let (at, has_comma) = behind_comments(source, end, root.branch.span.end - 1);
-                    let comma = if has_comma { "" } else { ", " };
-                    edits.replace(Span { start: at, end: at }, format!("{comma}{text}").as_bytes());
-                }
-                None => {
-                    let at = root.branch.span.start + 1;
-                    edits.replace(Span { start: at, end: at }, text.as_bytes());
-                }
-            }
+            let (at, comma) = place_in_flow(source, &root.branch);
+            let text = format!("{comma}\"{}\": {}", attachment::NAME, inline(value));
+            edits.replace(Span { start: at, end: at }, text.as_bytes());
             continue;
         }
         let is_empty = root.branch.items.iter().all(|item| matches!(item.node, Node::Comment(_)));
@@ -113,18 +103,32 @@ pub(in crate::document) fn attach(source: &[u8], roots: &[Root], value: &Value, 
     edits
 }
 
-/// Where an entry is added between the last one and the closing bracket: behind all comments there, so that each stays
-/// where it is; and whether a comma stands before it already.
-fn behind_comments(source: &[u8], last: u32, close: u32) -> (u32, bool) {
+/// Where an entry is added to a map in flow style, and what goes before it.
+///
+/// It comes behind all comments, so that each stays where it is, and behind the `:` of a value that is missing.
+pub(super) fn place_in_flow(source: &[u8], branch: &Branch) -> (u32, &'static str) {
+    let Some(last) = branch.items.iter().rfind(|item| !matches!(item.node, Node::Comment(_))) else {
+        return (branch.span.start + 1, "");
+    };
+    let last = last.node.span().end.max(last.key.as_ref().map_or(0, |key| key.span.end));
+    let close = branch.span.end - 1;
     let gap = &source[last as usize..close as usize];
-    let Some(hash) = memchr::memrchr(b'#', gap) else { return (last, false) };
-    let is_comma = |line: &[u8]| line.iter().take_while(|b| **b != b'#').any(|b| *b == b',');
-    let line_end = memchr::memchr(b'\n', &gap[hash..]).map_or(gap.len(), |at| hash + at + 1);
-    // A comma directly before the entry is its own, unless no blank stands between.
-    if let Some(comma) = memchr::memchr(b',', &gap[line_end..]) {
-        return (last + (line_end + comma) as u32 + 1, true);
+    if is_only_comma(gap) {
+        return (last, ", ");
     }
-    (close, gap[..line_end].split(|b| *b == b'\n').any(is_comma))
+    let line_end = |hash: usize| memchr::memchr(b'\n', &gap[hash..]).map_or(gap.len(), |at| hash + at + 1);
+    let (above, behind) = gap.split_at(memchr::memrchr(b'#', gap).map_or(0, line_end));
+    // A comma and a blank directly before the entry would be taken for its own.
+    if let Some(comma) = memchr::memchr(b',', behind) {
+        return (last + (above.len() + comma) as u32 + 1, "");
+    }
+    let has_comma = |line: &[u8]| line.iter().take_while(|b| **b != b'#').any(|b| *b == b',');
+    (close, if above.split(|b| *b == b'\n').any(has_comma) { "" } else { ", " })
+}
+
+/// Whether there is nothing but blanks and perhaps a comma between an entry and what follows.
+fn is_only_comma(gap: &[u8]) -> bool {
+    gap.iter().all(|b| b.is_ascii_whitespace() || *b == b',')
 }
 
 /// Columns by which the first nested block map of a document is indented.

@@ -271,6 +271,10 @@ impl<'s> Builder<'s> {
             return Err(self.fail(ParseProblem::Syntax("a map or a list is used as a key".into()), range.start));
         }
         let flow = style == StructureStyle::Flow;
+        // The first dash from here on may be that of the list around it.
+        if self.frames.last().is_some_and(|f| !f.is_map && !f.branch.flow && !f.branch.items.is_empty()) {
+            self.cursor = range.start.min(self.dash(range.start) + 1);
+        }
         let start = if is_map || flow { range.start } else { self.dash(range.start) };
         if flow {
             self.cursor = range.end;
@@ -399,9 +403,20 @@ impl<'s> Builder<'s> {
         let indicators = bytes[start..line_end].iter().take_while(|b| !b.is_ascii_whitespace());
         let header_end = start + indicators.count();
         let keeps = bytes[start..header_end].contains(&b'+');
+        let indent = if no_content {
+            self.block_indent(line_start(start), start)
+        } else {
+            range.start - line_start(range.start)
+        };
+        let indent = u16::try_from(indent).unwrap_or(u16::MAX);
         let mut end = range.end.max(line_end);
+        // A line of blanks that is longer than the indentation has content: the blanks behind that.
+        let is_blank = |line: &[u8]| {
+            line.iter().all(|b| matches!(b, b' ' | b'\t'))
+                && (no_content || (line.len() <= usize::from(indent) && !line.contains(&b'\t')))
+        };
         let tail = line_start(end);
-        if tail > line_end && bytes[tail..end].iter().all(|b| matches!(b, b' ' | b'\t')) {
+        if tail > line_end && is_blank(&bytes[tail..end]) {
             end = tail;
         }
         loop {
@@ -411,21 +426,14 @@ impl<'s> Builder<'s> {
                 _ => break,
             };
             let line = line_start(without_break);
-            let blank = line > line_end && bytes[line..without_break].iter().all(|b| matches!(b, b' ' | b'\t'));
+            let blank = line > line_end && is_blank(&bytes[line..without_break]);
             end = without_break;
             if keeps || !blank {
                 break;
             }
             end = line;
         }
-        end = end.max(header_end);
-        let indent = if no_content {
-            self.block_indent(line_start(start), start)
-        } else {
-            range.start - line_start(range.start)
-        };
-        let indent = u16::try_from(indent).unwrap_or(u16::MAX);
-        (start..end, if literal { Style::Literal { indent } } else { Style::Folded { indent } })
+        (start..end.max(header_end), if literal { Style::Literal { indent } } else { Style::Folded { indent } })
     }
 
     /// Columns by which content of a block scalar that has none yet would be indented.
