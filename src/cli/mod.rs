@@ -32,6 +32,7 @@ mod verify;
 mod merge;
 mod textconv;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -129,7 +130,15 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            // It quotes what was typed, of which clap takes colours away, but no other control characters.
+            let text = error.render().to_string();
+            let is_safe = |line: &str| shown(line).to_string() == line;
+            if text.lines().all(is_safe) {
+                let _ = error.print();
+            } else {
+                let lines: Vec<String> = text.lines().map(|line| shown(line).to_string()).collect();
+                let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
+            }
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };

@@ -206,7 +206,9 @@ fn same_values(format: Format, expected: &[u8], found: &[u8], comments: Comments
     let lost = |c: &Vec<u8>| !cb.contains(c) && !c.starts_with(b"behind the header");
     let differ = match comments {
         // sops loses some that seal keeps, but none may stay encrypted.
-        Comments::Same => ca.iter().any(|c| !cb.contains(c)) || cb.iter().any(|c| !ca.contains(c) && c.starts_with(b"ENC[")),
+        Comments::Same => {
+            ca.iter().any(|c| !cb.contains(c)) || cb.iter().any(|c| !ca.contains(c) && c.starts_with(b"ENC["))
+        }
         Comments::Fewer => ca.iter().any(lost) || cb.iter().any(|c| !ca.contains(c) && c.starts_with(b"ENC[")),
         Comments::Any => false,
     };

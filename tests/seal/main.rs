@@ -7,6 +7,8 @@
 mod support;
 
 mod differential;
+mod bad_input;
+mod canary;
 mod change;
 mod changes;
 mod config;
@@ -14,6 +16,7 @@ mod comments;
 mod documents;
 mod edit;
 mod exec;
+mod faults;
 mod git;
 mod help;
 mod house;
@@ -21,5 +24,6 @@ mod layout;
 mod sops_users;
 mod sops_values;
 mod sops_vectors;
+mod tamper;
 mod recipients;
 mod verify;

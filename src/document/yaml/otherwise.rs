@@ -1,7 +1,10 @@
-//! What go-yaml, and so sops, reads otherwise than our own parser: refused, as sops could not open what we would seal.
+//! What go-yaml, and so sops, reads otherwise than our own parser: refused, as sops could not open what we would seal;
+//! or, inside quotes, read as go-yaml does, as sops itself writes it.
 //!
 //! Differences by which go-yaml alone accepts a file need no check. Tried with sops 3.13.3; see `scannerc.go` and
 //! `yamlprivateh.go` of go-yaml v3.
+
+use granit_parser::{Event, Parser};
 
 use super::super::Root;
 use super::super::node::{Branch, Node, Span, Style};
@@ -26,8 +29,8 @@ pub(super) fn flow_scalar(source: &str, range: &std::ops::Range<usize>) -> Optio
     matches!(behind, [b':', b',' | b']' | b'}', ..]).then_some("put a blank behind the `:`")
 }
 
-/// The first of U+0085, U+2028 and U+2029, which end a line for go-yaml and not for us, that is not inside a plain or
-/// quoted value.
+/// The first of U+0085, U+2028 and U+2029, which end a line for go-yaml and not for us, that is not inside a quoted
+/// value, where [`quoted`] takes care of it.
 pub(super) fn line_break(source: &str, roots: &[Root]) -> Option<usize> {
     let bytes = source.as_bytes();
     let is_break = |at: &usize| matches!(bytes[*at..], [0xc2, 0x85, ..] | [0xe2, 0x80, 0xa8 | 0xa9, ..]);
@@ -45,17 +48,114 @@ pub(super) fn line_break(source: &str, roots: &[Root]) -> Option<usize> {
 pub(super) const LINE_BREAK: &str =
     "U+0085, U+2028 and U+2029 end a line; write them as \"\\N\", \"\\L\" and \"\\P\" or take them out";
 
-/// The plain and quoted values, in order.
+/// The quoted values, in order.
 fn values_below(branch: &Branch, found: &mut Vec<Span>) {
     for item in &branch.items {
         match &item.node {
-            Node::Leaf(leaf) if !matches!(leaf.style, Style::Literal { .. } | Style::Folded { .. }) => {
-                // At the start of a plain one it is space before the value.
-                let start = leaf.span.start + u32::from(matches!(leaf.style, Style::Plain | Style::PlainFlow));
-                found.push(Span { start, end: leaf.span.end.max(start) });
+            Node::Leaf(leaf)
+                if matches!(leaf.style, Style::Single | Style::Double | Style::SingleFlow | Style::DoubleFlow) =>
+            {
+                found.push(leaf.span);
             }
             Node::Map(inner) | Node::List(inner) => values_below(inner, found),
             _ => {}
         }
+    }
+}
+
+/// The value of the quoted scalar `token` where it has one of the three breaks; U+0085 is folded as a line feed is, the
+/// other two stay, and the blanks around all of them go.
+pub(super) fn quoted(token: &str) -> Option<String> {
+    let breaks = ['\u{85}', '\u{2028}', '\u{2029}'];
+    if !token.contains(breaks) || token.len() < 2 {
+        return None;
+    }
+    let is_double = token.starts_with('"');
+    let mut text = token[1..token.len() - 1].chars().peekable();
+    let is_break = |c: &char| matches!(c, '\n' | '\r') || breaks.contains(c);
+    // Of a double-quoted one this is the token again, with no line break left in it.
+    let mut out = String::new();
+    let mut put = |c: char| match c {
+        '\n' if is_double => out.push_str("\\n"),
+        '\u{2028}' if is_double => out.push_str("\\L"),
+        '\u{2029}' if is_double => out.push_str("\\P"),
+        c => out.push(c),
+    };
+    while let Some(c) = text.next() {
+        let mut is_escaped = false;
+        match c {
+            '\'' if !is_double => {
+                text.next();
+                put(c);
+                continue;
+            }
+            '\\' if is_double && text.peek().is_some_and(is_break) => is_escaped = true,
+            '\\' if is_double => {
+                put(c);
+                text.next().into_iter().for_each(&mut put);
+                continue;
+            }
+            ' ' | '\t' => {}
+            c if is_break(&c) => {}
+            c => {
+                put(c);
+                continue;
+            }
+        }
+        // A run of blanks and breaks. After an escaped break only further breaks count.
+        let (mut blanks, mut first, mut others) = (String::new(), None, Vec::new());
+        let mut next = if is_escaped { text.next() } else { Some(c) };
+        let mut is_first = is_escaped;
+        while let Some(c) = next {
+            if is_break(&c) {
+                if c == '\r' && text.peek() == Some(&'\n') {
+                    text.next();
+                }
+                let c = if breaks[1..].contains(&c) { c } else { '\n' };
+                match (is_first, is_escaped || first.is_some()) {
+                    (true, _) => is_first = false,
+                    (false, true) => others.push(c),
+                    (false, false) => first = Some(c),
+                }
+            } else if first.is_none() && !is_escaped {
+                blanks.push(c);
+            }
+            next = text.next_if(|c| matches!(c, ' ' | '\t') || is_break(c));
+        }
+        match first {
+            None if !is_escaped => blanks.chars().for_each(&mut put),
+            Some('\n') if others.is_empty() => put(' '),
+            Some(c) if c != '\n' => put(c),
+            _ => {}
+        }
+        others.into_iter().for_each(&mut put);
+    }
+    if !is_double {
+        return Some(out);
+    }
+    Parser::new_from_str(&format!("\"{out}\"")).find_map(|event| match event {
+        Ok((Event::Scalar(value, ..), _)) => Some(value.into_owned()),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn breaks_inside_quotes_are_folded_as_go_yaml_does() {
+        // Values as sops 3.13.3 has them.
+        for (token, value) in [
+            ("'x\u{2028}    y'", "x\u{2028}y"),
+            ("'x \u{2029}\ny'", "x\u{2029}\ny"),
+            ("'it''s\u{85}  y'", "it's y"),
+            ("\"x\u{85}\u{85}  y\"", "x\ny"),
+            ("\"\\tx\\\u{2028}   y\\\"\"", "\txy\""),
+            ("\"x  y\u{2028}\"", "x  y\u{2028}"),
+        ] {
+            assert_eq!(quoted(token).as_deref(), Some(value), "{token:?}");
+        }
+        assert_eq!(quoted("'plain'"), None);
     }
 }

@@ -184,6 +184,12 @@ impl<'s> Builder<'s> {
             Event::Comment(..) => self.comments.push(Span::new(range.start, range.end)),
             Event::Anchor(_, name) => self.accept(otherwise::name(&name), range.start)?,
             Event::Scalar(value, style, anchor, tag) => {
+                let value = match style {
+                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
+                        otherwise::quoted(&self.source[range.clone()]).map_or(value, Cow::Owned)
+                    }
+                    _ => value,
+                };
                 if style == ScalarStyle::Plain && self.frames.last().is_some_and(|frame| frame.branch.flow) {
                     self.accept(otherwise::flow_scalar(self.source, &range), range.start)?;
                 }
