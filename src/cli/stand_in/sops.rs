@@ -15,7 +15,7 @@ use super::sops_args::{Command, Given, Misuse, SOPS};
 use crate::cli::args::{FormatArgs, OpenArgs, RecipientArgs};
 use crate::cli::change::{Changing, DataCheck, Outcome, WhenSame};
 use crate::cli::decrypt::{self, Plain};
-use crate::cli::edit::{self, EditArgs, Edited, NewFile};
+use crate::cli::edit::{self, EditArgs, Edited, Ways};
 use crate::cli::encrypt::{self, Made, Plan};
 use crate::cli::exec::{self, ExecEnvArgs, ExecFileArgs, Shape};
 use crate::cli::failure::{Failure, Kind};
@@ -25,14 +25,14 @@ use crate::cli::readers::{self, Change, LockedOut};
 use crate::cli::session::{ConfigSearch, Input, Session, absolute};
 use crate::cli::update_keys::{self, UpdateKeysArgs};
 use crate::cli::{Global, shown};
-use crate::crypt::{EncryptError, SOPS_VERSION, Sealed, Selection, SelectionRule, What, walk};
+use crate::crypt::{EncryptError, Encrypted, Plaintext, SOPS_VERSION, Sealed, Selection, SelectionRule, What, walk};
 use crate::document::{Document, Format, Indent, KeyPath, Numbers, ParseError, ParseProblem, Value, emit};
 use crate::host::target::{self, Target};
 use crate::host::{Host, clock, files};
 
 /// Runs what was typed behind `sops`.
 pub fn run(words: &[OsString]) -> ExitCode {
-    let Ok(host) = Host::open() else { return ExitCode::FAILURE };
+    let Ok(mut host) = Host::open() else { return ExitCode::FAILURE };
     if let [before @ .., last] = words
         && last == "--generate-bash-completion"
     {
@@ -50,15 +50,21 @@ pub fn run(words: &[OsString]) -> ExitCode {
     }
     let (mut line, mut command, mut rest) = ("sops".to_owned(), &SOPS, globals.words.as_slice());
     while let [name, behind @ ..] = rest
-        && let Some(found) = command.commands.iter().find(|command| name == command.name)
+        && let Some(found) =
+            command.commands.iter().find(|command| name == command.name || command.name == "help" && name == "h")
     {
         line = format!("{line} {}", found.name);
         (command, rest) = (found, behind);
     }
     if command.name == "help" {
-        let about = rest.first().and_then(|name| SOPS.commands.iter().find(|command| name == command.name));
-        let (command, line) = about.map_or((&SOPS, "sops".to_owned()), |found| (found, format!("sops {}", found.name)));
-        return print(&command.help(&line), host);
+        let Some(name) = rest.first() else { return print(&SOPS.help("sops"), host) };
+        return match SOPS.commands.iter().find(|command| name == command.name) {
+            Some(command) => print(&command.help(&format!("sops {}", command.name)), host),
+            None => {
+                host.terminal.note(format!("No help topic for '{}'", shown(name)));
+                ExitCode::from(3)
+            }
+        };
     }
     let is_old_way = line == "sops";
     let given = if is_old_way { Ok(globals.clone()) } else { command.read_anywhere(rest, &host.environment) };
@@ -299,17 +305,30 @@ impl Call {
         // Only a file that does not exist has a rule.
         let plan = (!args.file.exists()).then(|| self.plan(&name, types.0)).transpose()?;
         let no_plan = || Failure::new(Kind::Refused, format!("{} is gone", shown(&name)));
-        let new = NewFile {
+        let ways = Ways {
+            data: DataCheck::Any,
+            // Extensions of editors put in what `sops --decrypt` printed.
+            is_same: &|before, after| {
+                before == after || self.printed(&args.file, &name, before).is_some_and(|printed| *printed == *after)
+            },
             check: &|_, _| Ok(()),
             encrypt: &|input| {
                 let sealed = self.seal(&input.name, input.bytes, types, plan.as_ref().ok_or_else(no_plan)?)?;
                 Ok(Made::New { sealed, about: None, readers: String::new() })
             },
         };
-        match edit::edit(&args, DataCheck::Any, &new, &self.session)? {
+        match edit::edit(&args, &ways, &self.session)? {
             Edited::Unchanged => Err(Failure::new(Kind::Unchanged, "File has not changed, exiting.")),
             Edited::Written(_) => Ok(()),
         }
+    }
+
+    /// The plain text of an encrypted file as decrypting it prints it; `None` where it cannot be told.
+    fn printed(&self, file: &Path, name: &Path, plain: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (format, _) = self.types(name);
+        let selection = Encrypted::parse(files::read(file).ok()?, format).ok()?.selection().clone();
+        let document = as_sops_writes(Plain { bytes: Plaintext::from(plain), selection }, format).ok()?;
+        emit(&document, format, self.indent(format, name).ok()?).ok()
     }
 
     /// `--set '["path"] JSON'`
@@ -745,7 +764,7 @@ fn not_available(command: &str) -> Failure {
 
 /// A line as sops's log writes it.
 fn logged(level: &str, message: &str) -> String {
-    format!("[CMD]\t time=\"{}\" level={level} msg={message:?}", clock::now())
+    format!("[CMD]  time=\"{}\" level={level} msg={message:?}", clock::now())
 }
 
 fn print(text: &str, mut host: Host) -> ExitCode {
