@@ -30,7 +30,7 @@ pub struct SetArgs {
     /// Where: data.password, list[0] or sops's '["data"]["password"]'
     pub path: String,
     /// The value as JSON, as sops takes it; others can see it in `ps` and in the shell's history
-    #[arg(conflicts_with_all = ["value_stdin", "value_file", "trim"])]
+    #[arg(allow_negative_numbers = true, conflicts_with_all = ["value_stdin", "value_file", "trim"])]
     pub value: Option<String>,
     /// Read the value from standard input
     #[arg(long, conflicts_with = "value_file")]

@@ -148,6 +148,10 @@ fn make_new(
     mut desk: Desk<'_>,
 ) -> Result<Edited, Failure> {
     let before = template(name, format);
+    // Nobody should type a text that then cannot be encrypted, or written.
+    if let Some(folder) = session::absolute(&args.file)?.parent().filter(|folder| !folder.is_dir()) {
+        return Err(Failure::new(Kind::Output, format!("there is no folder {}", shown(folder))));
+    }
     let plain = Document::parse(before.clone(), format).map_err(|error| Failure::of_parse(name, &error))?;
     (ways.check)(name, &plain)?;
     desk.lay(&args.file, &before)?;

@@ -130,6 +130,8 @@ fn a_value_in_the_command_line_is_json_warned_of_and_never_repeated() {
     let folder = sealed("db.yaml", SECRET);
     let ran = seal(&folder, &["set", "db.yaml", "[\"stringData\"][\"pass\"]", "\"n3w\""], "").exits(0);
     assert!(ran.stderr_text().contains("warning:") && !ran.stderr_text().contains("n3w"), "{ran}");
+    seal(&folder, &["set", "db.yaml", "stringData.number", "-5"], "").exits(0);
+    assert!(plain(&folder, "db.yaml").ends_with("\n  number: -5\n"));
     let ran = seal(&folder, &["set", "db.yaml", "stringData.pass", "n3w"], "").exits(2);
     assert!(ran.stderr_text().contains("--value-stdin") && !ran.stderr_text().contains("n3w"), "{ran}");
     let ran = seal(&folder, &["set", "db.yaml", "stringData.pass"], "").exits(2);
@@ -157,6 +159,21 @@ fn data_of_a_secret_stays_base64() {
     let ran = seal(&folder, &["set", "--value-stdin", "s.yaml", "data.a"], "hunter2").exits(3);
     assert!(ran.stderr_text().contains("stringData") && !ran.stderr_text().contains("hunter2"), "{ran}");
     assert!(folder.read("s.yaml") == before);
+}
+
+#[test]
+fn runs_at_the_same_time_lose_no_change() {
+    let folder = sealed("v.yaml", "a: 1\n");
+    std::thread::scope(|scope| {
+        for n in 0..16 {
+            let folder = &folder;
+            scope.spawn(move || {
+                seal(folder, &["set", "--value-stdin", "v.yaml", &format!("k{n}")], "v").exits(0);
+            });
+        }
+    });
+    let plain = plain(&folder, "v.yaml");
+    assert!((0..16).all(|n| plain.contains(&format!("k{n}: v\n"))), "{plain}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod support;
 
 mod change;
 mod config;
+mod changes;
 mod documents;
 mod edit;
 mod exec;

@@ -71,6 +71,9 @@ impl Document {
         {
             return Err(ChangeError::Reserved(name.clone()));
         }
+        if path.0.len() > MAX_DEPTH {
+            return Err(EmitError::TooDeep(MAX_DEPTH).into());
+        }
         self.check_format(path, &value.0)?;
         let value = self.typed(&value.0);
         let mut tree = Tree::of(self)?;
@@ -153,6 +156,9 @@ impl Document {
         }
     }
 }
+
+/// Steps of a path, as for reading and writing documents.
+const MAX_DEPTH: usize = 128;
 
 /// What a file's documents hold, without any source: comments left out, aliases written out.
 struct Tree(Vec<Node>);

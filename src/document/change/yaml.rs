@@ -144,7 +144,12 @@ impl Writer<'_> {
         let stands_first = self.source[line..start].iter().all(|byte| *byte == b' ') || self.is_mark(line, start);
         let empty: &[u8] = if entry.is_map { b"{}" } else { b"[]" };
         match (entry.is_alone(), stands_first) {
-            (false, true) => edits.replace(super::span(start - self.column(start), end), b""),
+            (false, true) => {
+                edits.replace(super::span(start - self.column(start), end), b"");
+                if self.lines == Lines::One {
+                    self.end_block(end, self.column(start), edits);
+                }
+            }
             // `- a: 1` loses `a`: what follows takes its place.
             (false, false) => {
                 let blanks = self.source[end..].iter().take_while(|byte| matches!(byte, b' ' | b'\r' | b'\n')).count();
@@ -162,6 +167,20 @@ impl Writer<'_> {
                     None => edits.replace(cut, &[empty, self.line_break].concat()),
                 }
             }
+        }
+    }
+
+    /// Keeps comments and empty lines at `at` out of a block scalar that now ends before them.
+    fn end_block(&self, mut at: usize, column: usize, edits: &mut Edits) {
+        while at < self.source.len() {
+            let end = line_end(self.source, at);
+            let text = self.source[at..end].trim_ascii_start();
+            match text.first() {
+                None => edits.replace(super::span(at, end), b""),
+                Some(b'#') => edits.replace(super::span(at, end - text.len()), &vec![b' '; column]),
+                Some(_) => return,
+            }
+            at = end;
         }
     }
 

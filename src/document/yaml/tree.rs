@@ -387,8 +387,13 @@ impl<'s> Builder<'s> {
         let header_end = start + 1 + bytes[start + 1..line_end].iter().take_while(|b| !b.is_ascii_whitespace()).count();
         let keeps = bytes[start..header_end].contains(&b'+');
         let mut end = range.end.max(line_end);
+        // A line of blanks that is longer than the indentation has content: the blanks behind that.
+        let is_blank = |line: &[u8]| {
+            line.iter().all(|b| matches!(b, b' ' | b'\t'))
+                && (no_content || (line.len() <= usize::from(indent) && !line.contains(&b'\t')))
+        };
         let tail = line_start(end);
-        if tail > line_end && bytes[tail..end].iter().all(|b| matches!(b, b' ' | b'\t')) {
+        if tail > line_end && is_blank(&bytes[tail..end]) {
             end = tail;
         }
         loop {
@@ -398,7 +403,7 @@ impl<'s> Builder<'s> {
                 _ => break,
             };
             let line = line_start(without_break);
-            let blank = line > line_end && bytes[line..without_break].iter().all(|b| matches!(b, b' ' | b'\t'));
+            let blank = line > line_end && is_blank(&bytes[line..without_break]);
             end = without_break;
             if keeps || !blank {
                 break;
