@@ -70,7 +70,7 @@ struct ListArgs {
 
 fn list(args: ListArgs, session: &Session) -> Result<(), Failure> {
     let own = session.own_recipients();
-    let files = many::expand(&args.files, is_encrypted)?;
+    let files = readers::files_in(&args.files, is_encrypted)?;
     let found = Mutex::new(BTreeMap::new());
     let result = many::each(session, &files, |file| {
         let format = args.input_type.unwrap_or_else(|| Format::of_path(file));
@@ -151,7 +151,7 @@ fn add(args: AddArgs, session: &Session) -> Result<(), Failure> {
     let (group, files) = recipients_and_files(&args.words, &args.kinds, &args.aws)?;
     session.trust(std::slice::from_ref(&group));
     let change = Change { add: group, remove: KeyGroup::new() };
-    let files = many::expand(&files, is_encrypted)?;
+    let files = readers::files_in(&files, is_encrypted)?;
     many::each(session, &files, |file| {
         let mut target = Target::open(file)?;
         let encrypted = session::read_encrypted(file, target.take_bytes(), Format::of_path(file))?;
@@ -224,7 +224,7 @@ struct RemoveArgs {
 fn remove(args: RemoveArgs, session: &Session) -> Result<(), Failure> {
     let (group, files) = recipients_and_files(&args.words, &args.kinds, &args.aws)?;
     let change = Change { add: KeyGroup::new(), remove: group };
-    let files = many::expand(&files, is_encrypted)?;
+    let files = readers::files_in(&files, is_encrypted)?;
     let changed = AtomicUsize::new(0);
     many::each(session, &files, |file| {
         let format = Format::of_path(file);

@@ -5,12 +5,12 @@
 
 use std::collections::HashSet;
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::OpenArgs;
 use super::failure::{Failure, Kind, short};
 use super::session::{self, Input, Session};
-use super::shown;
+use super::{many, shown};
 use crate::config::Rule;
 use crate::crypt::{self, DataKey, Encrypted, Envelope, KeyGroup, Opened, Recipient, Sealed};
 use crate::document::{Document, Format, emit};
@@ -144,6 +144,16 @@ pub fn count(groups: &[KeyGroup]) -> String {
         1 => "1 reader".to_owned(),
         n => format!("{n} readers"),
     }
+}
+
+/// The files that `paths` stand for, of folders those for which `wanted` holds; that there is none is an error.
+pub fn files_in(paths: &[PathBuf], wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, Failure> {
+    let files = many::expand(paths, wanted)?;
+    if files.is_empty() {
+        let folders: Vec<_> = paths.iter().map(|path| many::title(path)).collect();
+        return Err(Failure::new(Kind::NotFound, format!("there is no encrypted file in {}", folders.join(", "))));
+    }
+    Ok(files)
 }
 
 /// What to do where none of the identities at hand opens the result.
@@ -370,10 +380,11 @@ impl Session {
         for stranger in groups.iter().flatten() {
             if !rule.groups.iter().any(|group| has(group, stranger)) && !has(expected, stranger) {
                 self.warn(&format!(
-                    "{}: {} reads it, but creation rule {} does not name it; to remove it: seal updatekeys {}",
+                    "{}: {} reads it, but creation rule {} does not name it; to take it away: seal keys remove {} {}",
                     shown(name),
                     short(stranger),
                     rule.number,
+                    shown(&stranger.to_string()),
                     shown(name)
                 ));
             }

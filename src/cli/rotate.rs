@@ -55,7 +55,7 @@ pub fn run(args: RotateArgs, session: &Session) -> Result<(), Failure> {
     let change = Change { add: args.add.group(&args.aws)?, remove: args.remove.group(&args.aws)? };
     session.trust(std::slice::from_ref(&change.add));
     if args.in_place {
-        let files = many::expand(&args.files, is_encrypted)?;
+        let files = readers::files_in(&args.files, is_encrypted)?;
         return many::each(session, &files, |file| {
             let name = args.formats.filename_override.as_deref().unwrap_or(file);
             let format = args.formats.input_type.unwrap_or_else(|| Format::of_path(name));

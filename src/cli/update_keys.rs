@@ -50,7 +50,7 @@ Examples:
 
 /// Runs it.
 pub fn run(args: UpdateKeysArgs, session: &Session) -> Result<(), Failure> {
-    let files = many::expand(&args.files, is_encrypted)?;
+    let files = readers::files_in(&args.files, is_encrypted)?;
     // Everything is looked at before anything is asked, and asked once.
     let mut plans: BTreeMap<&Path, Result<Plan, Failure>> =
         files.par_iter().map(|file| (file.as_path(), Plan::make(file, &args, session))).collect();

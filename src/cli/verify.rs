@@ -53,7 +53,7 @@ struct Report {
 
 /// Runs it.
 pub fn run(args: VerifyArgs, session: &Session) -> Result<(), Failure> {
-    let files = many::expand(&args.files, has_envelope)?;
+    let files = readers::files_in(&args.files, has_envelope)?;
     let reports: Vec<_> = files
         .par_iter()
         .map(|file| {

@@ -3,25 +3,38 @@
 //! Values, their MAC and the layout hang on the data key alone, so that none of them changes. To change the data key is
 //! to [`encrypt`](super::encrypt()) anew.
 
-use zeroize::Zeroizing;
-
 use super::decrypt::{Encrypted, strip_line_break};
 use super::envelope::Envelope;
-use crate::document::{Document, Edits};
+use crate::document::{Branch, Document, Edits, ParseProblem};
 
 /// The file with `envelope` in the place of its own in every document; every other byte stays.
 ///
 /// An envelope that someone moved up in the file goes back to its end.
 pub fn with_envelope(encrypted: &Encrypted, envelope: &Envelope) -> Result<Vec<u8>, RekeyError> {
-    let bare = without_envelope(encrypted.document());
-    let syntax = encrypted.document().format();
-    let content = Document::parse(bare.clone(), syntax).map_err(broken)?;
-    let attach = content.attach(&serde_json::Value::Object(envelope.to_map()), &encrypted.style());
-    let bytes = attach.apply(content.source()).to_vec();
+    let document = encrypted.document();
+    let mut map = envelope.to_map();
+    // The time keeps the spelling it has, where sops would bring it into its own form.
+    let found = document.roots().first().and_then(|root| root.attachment.as_ref()?.value.as_ref());
+    if let Some(text) = found.and_then(|found| found.get("lastmodified"))
+        && envelope.last_modified == encrypted.envelope().last_modified
+    {
+        map.insert("lastmodified".to_owned(), text.clone());
+    }
+    let bare = cuts(document).apply(document.source());
+    let (before, content) = match Document::parse(bare.clone(), document.format()) {
+        Ok(content) => (&bare[..0], content),
+        // A file may be nothing but its envelope.
+        Err(error) if error.problem == ParseProblem::Empty => {
+            (&bare[..], Document::from_branches(document.format(), vec![Branch::default()]))
+        }
+        Err(error) => return Err(broken(error)),
+    };
+    let attach = content.attach(&serde_json::Value::Object(map), &encrypted.style());
+    let bytes = [before, &attach.apply(content.source())].concat();
 
     // As with encrypting: what would not read back is never given out.
     let read = Encrypted::parse(bytes.clone(), encrypted.format()).map_err(broken)?;
-    let mut again = without_envelope(read.document());
+    let mut again = cuts(read.document()).apply(read.document().source());
     if !bare.ends_with(b"\n") && again.ends_with(b"\n") {
         strip_line_break(&mut again);
     }
@@ -31,12 +44,13 @@ pub fn with_envelope(encrypted: &Encrypted, envelope: &Envelope) -> Result<Vec<u
     Ok(bytes)
 }
 
-fn without_envelope(document: &Document) -> Zeroizing<Vec<u8>> {
+/// The edits that take the envelope out.
+fn cuts(document: &Document) -> Edits {
     let mut edits = Edits::new();
     for cut in document.roots().iter().filter_map(|root| root.attachment.as_ref()).flat_map(|a| &a.cuts) {
         edits.replace(*cut, b"");
     }
-    edits.apply(document.source())
+    edits
 }
 
 /// The new envelope cannot be written into this file. A defect of seal; nothing was written.
@@ -76,6 +90,32 @@ mod tests {
         };
         let bytes = encrypt(&document, sealing, &mut random).unwrap().bytes;
         Encrypted::parse(bytes, format).unwrap()
+    }
+
+    #[test]
+    fn time_keeps_its_spelling() {
+        let key = DataKey::from_bytes(&[7; 32]).unwrap();
+        let text = String::from_utf8(sealed("a: x\n", Format::Yaml, &key).document().source().to_vec()).unwrap();
+        let odd = text.replace("08:38:43Z", "08:38:43.5+00:00");
+        assert_ne!(odd, text);
+        let before = Encrypted::parse(odd.clone().into_bytes(), Format::Yaml).unwrap();
+        assert_eq!(with_envelope(&before, before.envelope()).unwrap(), odd.as_bytes());
+    }
+
+    #[test]
+    fn envelope_elsewhere_goes_to_the_end_and_may_be_all_there_is() {
+        let key = DataKey::from_bytes(&[7; 32]).unwrap();
+        let text = String::from_utf8(sealed("a: x\n", Format::Yaml, &key).document().source().to_vec()).unwrap();
+        let (content, envelope) = text.split_at(text.find("sops:").unwrap());
+        for (moved, expected) in [
+            (format!("{envelope}{content}"), text.clone()),
+            (envelope.to_owned(), envelope.to_owned()),
+            (format!("---\n{envelope}"), format!("---\n{envelope}")),
+        ] {
+            let before = Encrypted::parse(moved.into_bytes(), Format::Yaml).unwrap();
+            let bytes = with_envelope(&before, before.envelope()).unwrap();
+            assert_eq!(String::from_utf8(bytes).unwrap(), expected);
+        }
     }
 
     #[test]

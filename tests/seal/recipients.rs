@@ -170,6 +170,29 @@ fn updatekeys_goes_on_past_a_file_that_fails_and_needs_a_rule() {
 }
 
 #[test]
+fn folder_without_encrypted_files_is_not_passed_over_in_silence() {
+    let two = Two::new();
+    two.rule(&two.ada);
+    for command in
+        [["updatekeys", "-y", "."].as_slice(), &["verify", "."], &["keys", "list", "."], &["rotate", "-i", "."]]
+    {
+        let ran = two.seal("ada.key", command.iter().copied()).run().exits(1);
+        assert!(ran.stderr_text().contains("no encrypted file"), "{ran}");
+    }
+}
+
+#[test]
+fn reader_whom_no_rule_names_is_pointed_out_when_a_file_is_rotated() {
+    let two = Two::new();
+    two.sealed("a.yaml");
+    two.rule(&two.ada);
+    let ran = two.seal("ada.key", ["rotate", "-i", "--add-age", &two.bob, "a.yaml"]).run().exits(0);
+    assert!(!ran.stderr_text().contains("does not name"), "{ran}");
+    let ran = two.seal("ada.key", ["rotate", "-i", "a.yaml"]).run().exits(0);
+    assert!(ran.stderr_text().contains(&format!("seal keys remove {} a.yaml", two.bob)), "{ran}");
+}
+
+#[test]
 fn thousand_files_are_updated_together() {
     let two = Two::new();
     let bytes = two.sealed("a.yaml");
