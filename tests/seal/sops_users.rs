@@ -381,6 +381,9 @@ const CALLS: &[(&[&str], &str)] = &[
     (&["completion"], ""),
     (&["help", "strange"], "No help topic for 'strange'"),
     (&["h"], ""),
+    (&["groups", "strange"], "No help topic for 'strange'"),
+    (&["rotate", "--rm-age", R1, "missing.yaml"], "Error: cannot add or remove keys on non-existent file"),
+    (&["filestatus", "enc.yaml", "plain.yaml"], ""),
 ];
 
 #[test]
