@@ -73,11 +73,13 @@ pub fn run(args: EditArgs, session: &Session) -> Result<(), Failure> {
         formats: args.formats.clone(),
         ..EncryptArgs::default()
     };
-    let new = NewFile {
+    let ways = Ways {
+        data: DataCheck::Base64,
+        is_same: &|before, after| before == after,
         check: &|name, plain| encrypt::make_plan(name, plain, &encrypting, session).map(drop),
         encrypt: &|input| encrypt::encrypt(input, &encrypting, session),
     };
-    match edit(&args, DataCheck::Base64, &new, session)? {
+    match edit(&args, &ways, session)? {
         Edited::Unchanged => session.say(&format!("{}  nothing changed", many::title(&args.file))),
         Edited::Written(lines) => {
             lines.iter().for_each(|line| session.say(line));
@@ -88,16 +90,20 @@ pub fn run(args: EditArgs, session: &Session) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How a file that does not exist is encrypted.
-pub struct NewFile<'a> {
-    /// Errs where it could not be, so that nobody types a text in vain.
+/// How texts are judged; `seal` and its stand-in for sops differ in it.
+pub struct Ways<'a> {
+    /// What the values under `data` of a Secret must be.
+    pub data: DataCheck,
+    /// Whether a text, the second, is the one that the editor was shown.
+    pub is_same: &'a dyn Fn(&[u8], &[u8]) -> bool,
+    /// Errs where a file that does not exist could not be encrypted, so that nobody types a text in vain.
     pub check: &'a dyn Fn(&Path, &Document) -> Result<(), Failure>,
-    /// Encrypts what was typed.
+    /// Encrypts what was typed into such a file.
     pub encrypt: &'a dyn Fn(Input) -> Result<Made, Failure>,
 }
 
 /// Edits a file, or makes a new one.
-pub fn edit(args: &EditArgs, data: DataCheck, new: &NewFile<'_>, session: &Session) -> Result<Edited, Failure> {
+pub fn edit(args: &EditArgs, ways: &Ways<'_>, session: &Session) -> Result<Edited, Failure> {
     let editor = Editor::choose(&session.environment)?;
     let on_disk = if args.allow_disk { OnDisk::Allow } else { OnDisk::Refuse };
     let scratch = Scratch::new(session.environment.path(Variable::XdgRuntimeDir).as_deref(), on_disk)?;
@@ -105,19 +111,21 @@ pub fn edit(args: &EditArgs, data: DataCheck, new: &NewFile<'_>, session: &Sessi
     let format = args.formats.input_type.unwrap_or_else(|| Format::of_path(name));
     let mut desk = Desk { scratch, text: None, editor, session };
     if matches!(args.file.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound) {
-        return make_new(args, name, format, new, desk);
+        return make_new(args, name, format, ways, desk);
     }
     loop {
         let mut target = Target::open(&args.file)?;
         let encrypted = session::read_encrypted(name, target.take_bytes(), format)?;
         let key = session.data_key(name, encrypted.envelope(), &args.open)?;
         let opened = session::open(name, &encrypted, &key, args.open.mac_check())?;
-        let editing = Editing { args, data, name, encrypted: &encrypted, opened: &opened, key: &key, session };
+        let editing =
+            Editing { args, data: ways.data, name, encrypted: &encrypted, opened: &opened, key: &key, session };
         let before = editing.text()?;
         desk.lay(&args.file, &before)?;
         target.unlock();
         // A file whose MAC does not count gets a new one in any case.
-        let Some((sealed, lines)) = desk.until_good(&before, args.open.ignore_mac, |text| editing.seal(text))? else {
+        let is_same = |text: &[u8]| !args.open.ignore_mac && (ways.is_same)(&before, text);
+        let Some((sealed, lines)) = desk.until_good(&is_same, |text| editing.seal(text))? else {
             return Ok(Edited::Unchanged);
         };
         match target.replace(&sealed.bytes) {
@@ -136,7 +144,7 @@ fn make_new(
     args: &EditArgs,
     name: &Path,
     format: Format,
-    new: &NewFile<'_>,
+    ways: &Ways<'_>,
     mut desk: Desk<'_>,
 ) -> Result<Edited, Failure> {
     let before = template(name, format);
@@ -145,11 +153,12 @@ fn make_new(
         return Err(Failure::new(Kind::Output, format!("there is no folder {}", shown(folder))));
     }
     let plain = Document::parse(before.clone(), format).map_err(|error| Failure::of_parse(name, &error))?;
-    (new.check)(name, &plain)?;
+    (ways.check)(name, &plain)?;
     desk.lay(&args.file, &before)?;
     loop {
-        let made =
-            desk.until_good(&before, false, |bytes| (new.encrypt)(Input { name: name.to_owned(), bytes, format }))?;
+        let made = desk.until_good(&|text| (ways.is_same)(&before, text), |bytes| {
+            (ways.encrypt)(Input { name: name.to_owned(), bytes, format })
+        })?;
         let failure = match made {
             None => return Ok(Edited::Unchanged),
             Some(Made::Already(_)) => Failure::new(Kind::Editor, "the text has an entry `sops`, which is reserved"),
@@ -186,8 +195,7 @@ impl Desk<'_> {
     /// Runs the editor until `seal` can make something of the text; `None` when it was left as it was.
     fn until_good<T>(
         &self,
-        before: &[u8],
-        always: bool,
+        is_same: &dyn Fn(&[u8]) -> bool,
         seal: impl Fn(Zeroizing<Vec<u8>>) -> Result<T, Failure>,
     ) -> Result<Option<T>, Failure> {
         let Some(path) = &self.text else { return Ok(None) };
@@ -195,7 +203,7 @@ impl Desk<'_> {
             self.editor.run(path)?;
             // By its path: editors write another file in its place.
             let text = self.scratch.read(path)?;
-            if *text == *before && !always {
+            if is_same(&text) {
                 return Ok(None);
             }
             match seal(text) {

@@ -25,7 +25,7 @@ fn corpus() -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let apart = ["refused", "bad"].iter().any(|name| path.ends_with(name));
+            let apart = ["refused", "not-read", "bad"].iter().any(|name| path.ends_with(name));
             if path.is_dir() && !apart {
                 folders.push(path);
             } else if path.is_file() && path.extension().is_some_and(|extension| extension != "md") {

@@ -10,6 +10,7 @@ mod differential;
 mod bad_input;
 mod canary;
 mod change;
+mod config;
 mod changes;
 mod config;
 mod comments;

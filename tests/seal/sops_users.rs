@@ -139,6 +139,14 @@ fn an_editor_mode_that_copies_a_new_text_over_the_file_works_without_input() {
     assert_eq!(unchanged.stderr_text(), "File has not changed, exiting.\n");
     assert_eq!(String::from_utf8(folder.read("a.yaml")).unwrap(), after);
 
+    // What decrypting prints, laid out anew, is no change either: extensions show that and put it back.
+    folder.write("b.yaml", "stringData:\n  a: x # note\n\n  b: 'y'\n");
+    sops(&folder, &["encrypt", "-i", "b.yaml"]).ok();
+    let before = folder.read("b.yaml");
+    folder.write("new.yaml", sops(&folder, &["-d", "b.yaml"]).ok());
+    sops(&folder, &["b.yaml"]).env("EDITOR", &editor).run().exits(200);
+    assert_eq!(folder.read("b.yaml"), before);
+
     // A rule is needed only for a file that does not exist; then it is encrypted by it.
     sops(&folder, &["edit", "fresh.yaml"]).env("EDITOR", &editor).run().exits(0);
     assert_eq!(sops(&folder, &["decrypt", "fresh.yaml"]).ok(), folder.read("new.yaml"));
@@ -371,6 +379,11 @@ const CALLS: &[(&[&str], &str)] = &[
     (&["groups", "delete", "-f", "enc.yaml"], "error: exactly one positional argument (index) required"),
     (&["groups"], ""),
     (&["completion"], ""),
+    (&["help", "strange"], "No help topic for 'strange'"),
+    (&["h"], ""),
+    (&["groups", "strange"], "No help topic for 'strange'"),
+    (&["rotate", "--rm-age", R1, "missing.yaml"], "Error: cannot add or remove keys on non-existent file"),
+    (&["filestatus", "enc.yaml", "plain.yaml"], ""),
 ];
 
 #[test]

@@ -15,7 +15,7 @@ use super::sops_args::{Command, Given, Misuse, SOPS};
 use crate::cli::args::{FormatArgs, OpenArgs, RecipientArgs};
 use crate::cli::change::{Changing, DataCheck, Outcome, WhenSame};
 use crate::cli::decrypt::{self, Plain};
-use crate::cli::edit::{self, EditArgs, Edited, NewFile};
+use crate::cli::edit::{self, EditArgs, Edited, Ways};
 use crate::cli::encrypt::{self, Made, Plan};
 use crate::cli::exec::{self, ExecEnvArgs, ExecFileArgs, Shape};
 use crate::cli::failure::{Failure, Kind};
@@ -25,7 +25,7 @@ use crate::cli::readers::{self, Change, LockedOut};
 use crate::cli::session::{ConfigSearch, Input, Session, absolute};
 use crate::cli::update_keys::{self, UpdateKeysArgs};
 use crate::cli::{Global, shown};
-use crate::crypt::{EncryptError, SOPS_VERSION, Sealed, Selection, SelectionRule, What, walk};
+use crate::crypt::{EncryptError, Encrypted, Plaintext, SOPS_VERSION, Sealed, Selection, SelectionRule, What, walk};
 use crate::document::{Document, Format, Indent, KeyPath, Numbers, ParseError, ParseProblem, Value, emit};
 use crate::host::target::{self, Target};
 use crate::host::{Host, clock, files};
@@ -50,15 +50,18 @@ pub fn run(words: &[OsString]) -> ExitCode {
     }
     let (mut line, mut command, mut rest) = ("sops".to_owned(), &SOPS, globals.words.as_slice());
     while let [name, behind @ ..] = rest
-        && let Some(found) = command.commands.iter().find(|command| name == command.name)
+        && let Some(found) =
+            command.commands.iter().find(|command| name == command.name || command.name == "help" && name == "h")
     {
         line = format!("{line} {}", found.name);
         (command, rest) = (found, behind);
     }
     if command.name == "help" {
-        let about = rest.first().and_then(|name| SOPS.commands.iter().find(|command| name == command.name));
-        let (command, line) = about.map_or((&SOPS, "sops".to_owned()), |found| (found, format!("sops {}", found.name)));
-        return print(&command.help(&line), host);
+        let Some(name) = rest.first() else { return print(&SOPS.help("sops"), host) };
+        return match SOPS.commands.iter().find(|command| name == command.name) {
+            Some(command) => print(&command.help(&format!("sops {}", command.name)), host),
+            None => no_topic(name, host),
+        };
     }
     let is_old_way = line == "sops";
     let given = if is_old_way { Ok(globals.clone()) } else { command.read_anywhere(rest, &host.environment) };
@@ -66,13 +69,20 @@ pub fn run(words: &[OsString]) -> ExitCode {
         Ok(given) => given,
         Err(misuse) => return refuse(&misuse, command, &line, host),
     };
-    if given.on("help") || !is_old_way && !command.commands.is_empty() {
+    let is_folder = !is_old_way && !command.commands.is_empty();
+    if let Some(name) = given.words.first().filter(|_| is_folder) {
+        return no_topic(name, host);
+    }
+    if given.on("help") || is_folder {
         return print(&command.help(&line), host);
     }
     // Only updatekeys says what it does.
     let quiet = !globals.on("verbose") && command.name != "updatekeys";
     let global = Global { config: globals.path("config"), quiet, ..Global::default() };
     let call = Call { globals, given, session: Session::new(global, host, ConfigSearch::FromHere) };
+    if is_old_way || ["decrypt", "encrypt", "rotate", "edit"].contains(&command.name) {
+        call.warn_of_words();
+    }
     let (doing, result) = match line.strip_prefix("sops ") {
         None => call.old_way(),
         Some("decrypt") => (Doing::Decrypt, call.decrypt()),
@@ -140,19 +150,9 @@ impl Call {
     }
 
     fn old_way_in(&self, modes: [bool; 4]) -> Result<(), Failure> {
-        let given = &self.given;
         let [set, rotate, decrypts, encrypts] = modes;
-        let file = self.file()?.ok_or_else(no_file)?;
-        let kinds = ["kms", "pgp", "gcp-kms", "hckms", "hc-vault-transit", "azure-kv", "age"];
-        let changes_keys = kinds
-            .iter()
-            .any(|kind| given.text(&format!("add-{kind}")).is_some() || given.text(&format!("rm-{kind}")).is_some());
-        if !file.exists() && changes_keys {
-            return Err(Failure::new(
-                Kind::MissingKeys,
-                format!("Error: cannot add or remove keys on non-existent file {:?}", shown(&file).to_string()),
-            ));
-        }
+        let file = self.file().ok_or_else(no_file)?;
+        self.check_changes(&file)?;
         if !file.exists() && (rotate || decrypts || encrypts) {
             return Err(missing(&file));
         }
@@ -175,7 +175,7 @@ impl Call {
     }
 
     fn encrypt(&self) -> Result<(), Failure> {
-        let file = self.file()?;
+        let file = self.file();
         if file.is_none() && !self.given.on("in-place") && self.given.text("filename-override").is_none() {
             return Err(conflict("Error: must specify --filename-override when reading from stdin"));
         }
@@ -257,7 +257,7 @@ impl Call {
     }
 
     fn decrypt(&self) -> Result<(), Failure> {
-        let file = self.file()?;
+        let file = self.file();
         let output = self.output(file.as_deref())?;
         let formats = self.formats();
         let name = self.name(file.as_deref());
@@ -284,7 +284,7 @@ impl Call {
     }
 
     fn edit(&self) -> Result<(), Failure> {
-        let file = self.file()?.ok_or_else(no_file)?;
+        let file = self.file().ok_or_else(no_file)?;
         let name = self.name(Some(&file));
         let types = self.types_kept(&name)?;
         let args = EditArgs {
@@ -299,17 +299,30 @@ impl Call {
         // Only a file that does not exist has a rule.
         let plan = (!args.file.exists()).then(|| self.plan(&name, types.0)).transpose()?;
         let no_plan = || Failure::new(Kind::Refused, format!("{} is gone", shown(&name)));
-        let new = NewFile {
+        let ways = Ways {
+            data: DataCheck::Any,
+            // Extensions of editors put in what `sops --decrypt` printed.
+            is_same: &|before, after| {
+                before == after || self.printed(&args.file, &name, before).is_some_and(|printed| *printed == *after)
+            },
             check: &|_, _| Ok(()),
             encrypt: &|input| {
                 let sealed = self.seal(&input.name, input.bytes, types, plan.as_ref().ok_or_else(no_plan)?)?;
                 Ok(Made::New { sealed, about: None, readers: String::new() })
             },
         };
-        match edit::edit(&args, DataCheck::Any, &new, &self.session)? {
+        match edit::edit(&args, &ways, &self.session)? {
             Edited::Unchanged => Err(Failure::new(Kind::Unchanged, "File has not changed, exiting.")),
             Edited::Written(_) => Ok(()),
         }
+    }
+
+    /// The plain text of an encrypted file as decrypting it prints it; `None` where it cannot be told.
+    fn printed(&self, file: &Path, name: &Path, plain: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (format, _) = self.types(name);
+        let selection = Encrypted::parse(files::read(file).ok()?, format).ok()?.selection().clone();
+        let document = as_sops_writes(Plain { bytes: Plaintext::from(plain), selection }, format).ok()?;
+        emit(&document, format, self.indent(format, name).ok()?).ok()
     }
 
     /// `--set '["path"] JSON'`
@@ -423,8 +436,21 @@ impl Call {
         words.map_err(|_| Failure::new(Kind::Usage, "error: missing file to decrypt"))
     }
 
+    /// Recipients cannot come and go where there is no file.
+    fn check_changes(&self, file: &Path) -> Result<(), Failure> {
+        let kinds = ["kms", "pgp", "gcp-kms", "hckms", "hc-vault-transit", "azure-kv", "age"];
+        let is_given = |prefix: &str| kinds.iter().any(|kind| self.given.text(&format!("{prefix}{kind}")).is_some());
+        if file.exists() || !(is_given("add-") || is_given("rm-")) {
+            return Ok(());
+        }
+        let path = absolute(file)?;
+        let message = format!("Error: cannot add or remove keys on non-existent file \"{}\"", shown(&path));
+        Err(Failure::new(Kind::MissingKeys, message))
+    }
+
     fn rotate(&self) -> Result<(), Failure> {
-        let file = self.file()?.ok_or_else(no_file)?;
+        let file = self.file().ok_or_else(no_file)?;
+        self.check_changes(&file)?;
         let output = self.output(Some(&file)).map_err(|failure| match files::read(&file) {
             Err(error) if failure.kind == Kind::Missing => unreadable(error.into()),
             _ => failure,
@@ -506,24 +532,26 @@ impl Call {
     }
 
     fn file_status(&self) -> Result<(), Failure> {
-        let file = self.file()?.ok_or_else(no_file)?;
+        let file = self.file().ok_or_else(no_file)?;
         let input_type = self.given.text("input-type").and_then(|word| word.parse().ok());
         file_status::run(FileStatusArgs { file, input_type }, &self.session)
     }
 
-    /// The file named, which must exist; `None` for standard input.
-    fn file(&self) -> Result<Option<PathBuf>, Failure> {
-        let words = &self.given.words;
-        if let [_, others @ ..] = words.as_slice()
-            && !others.is_empty()
-        {
-            self.warn("More than one positional argument provided. Only the first one will be used!");
-            let flag = others.iter().rev().find(|word| word.as_encoded_bytes().starts_with(b"-"));
-            if let Some(flag) = flag {
-                self.warn(&format!("{} looks like a flag; flags must stand before the first file", shown(flag)));
-            }
+    /// The file named; `None` for standard input.
+    fn file(&self) -> Option<PathBuf> {
+        self.given.words.first().map(PathBuf::from)
+    }
+
+    /// Warns of words behind the file, which are not looked at.
+    fn warn_of_words(&self) {
+        let [_, others @ ..] = self.given.words.as_slice() else { return };
+        if others.is_empty() {
+            return;
         }
-        Ok(words.first().map(PathBuf::from))
+        self.warn("More than one positional argument provided. Only the first one will be used!");
+        if let Some(flag) = others.iter().rev().find(|word| word.as_encoded_bytes().starts_with(b"-")) {
+            self.warn(&format!("{} looks like a flag; flags must stand before the first file", shown(flag)));
+        }
     }
 
     fn output(&self, file: Option<&Path>) -> Result<Output, Failure> {
@@ -745,13 +773,18 @@ fn not_available(command: &str) -> Failure {
 
 /// A line as sops's log writes it.
 fn logged(level: &str, message: &str) -> String {
-    format!("[CMD]\t time=\"{}\" level={level} msg={message:?}", clock::now())
+    format!("[CMD]  time=\"{}\" level={level} msg={message:?}", clock::now())
 }
 
 fn print(text: &str, mut host: Host) -> ExitCode {
     // A closed pipe: whoever read it has read enough.
     let _ = host.terminal.answer(text.as_bytes());
     ExitCode::SUCCESS
+}
+
+fn no_topic(name: &OsString, mut host: Host) -> ExitCode {
+    host.terminal.note(format!("No help topic for '{}'", shown(name)));
+    ExitCode::from(3)
 }
 
 fn refuse(misuse: &Misuse, command: &Command, line: &str, mut host: Host) -> ExitCode {
