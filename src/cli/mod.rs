@@ -4,36 +4,33 @@
 //! What several commands need of a file (its config, its data key, sealing it again) is in [`session`].
 
 mod args;
-mod check;
-mod config_show;
 mod change;
+mod check;
 mod completions;
+mod config_show;
 mod decrypt;
+mod diff;
 mod doctor;
 mod edit;
-mod check;
-mod config_show;
-mod doctor;
 mod encrypt;
 mod exec;
 mod failure;
 mod file_status;
-mod groups;
-mod diff;
 mod git_setup;
+mod groups;
 mod help;
 mod init;
 mod keys;
 mod man;
 mod many;
+mod merge;
 mod readers;
 mod rotate;
 mod session;
 mod stand_in;
+mod textconv;
 mod update_keys;
 mod verify;
-mod merge;
-mod textconv;
 
 use std::io::Write as _;
 use std::path::PathBuf;

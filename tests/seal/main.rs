@@ -6,14 +6,13 @@
 
 mod support;
 
-mod differential;
 mod bad_input;
 mod canary;
 mod change;
-mod config;
 mod changes;
-mod config;
 mod comments;
+mod config;
+mod differential;
 mod documents;
 mod edit;
 mod exec;
@@ -22,9 +21,9 @@ mod git;
 mod help;
 mod house;
 mod layout;
+mod recipients;
 mod sops_users;
 mod sops_values;
 mod sops_vectors;
 mod tamper;
-mod recipients;
 mod verify;
