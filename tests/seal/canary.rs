@@ -21,7 +21,7 @@ fn forms() -> Vec<Vec<u8>> {
             // The characters at both ends depend on the neighbours too.
             let text = engine.encode([&vec![b'x'; before][..], bytes].concat());
             let end = (before + bytes.len()) / 3 * 4;
-            forms.push(text[[0, 2, 3][before]..end].as_bytes().to_vec());
+            forms.push(text.as_bytes()[[0, 2, 3][before]..end].to_vec());
         }
     }
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
