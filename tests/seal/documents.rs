@@ -12,6 +12,23 @@ fn encrypt(path: &Path) -> [OsString; 4] {
     ["encrypt".into(), "--age".into(), recipient().into(), path.into()]
 }
 
+/// The same for seal, which would not leave a file plain unless it is told to.
+fn seal(path: &Path) -> Vec<OsString> {
+    encrypt(path).into_iter().chain(["--allow-plain".into()]).collect()
+}
+
+/// What sops accepts and seal refuses; each has its row in `tests/documents/README.md`.
+const REFUSED: [&str; 4] = [
+    "comments/tight-behind-quotes.yaml",
+    "unicode/nel-ends-a-line.yaml",
+    "unicode/utf16-be.yaml",
+    "unicode/utf16-le.yaml",
+];
+
+fn sealable() -> Vec<PathBuf> {
+    accepted().into_iter().filter(|path| !REFUSED.iter().any(|name| path.ends_with(name))).collect()
+}
+
 /// The public half of `tests/sops/keys/keys.txt`, a public test key.
 fn recipient() -> String {
     let keys = std::fs::read_to_string(identity()).unwrap();
@@ -110,8 +127,8 @@ fn sealing_and_opening_gives_back_every_byte() {
         return;
     }
     let folder = Folder::new();
-    each(accepted(), |path| {
-        let sealed = folder.seal(encrypt(path)).run();
+    each(sealable(), |path| {
+        let sealed = folder.seal(seal(path)).run();
         if sealed.code != Some(0) {
             return Err(sealed.to_string());
         }
@@ -133,7 +150,7 @@ fn sops_reads_the_same_values_from_seal_as_from_itself() {
     let folder = Folder::new();
     // sops cannot open its own encryption of this one.
     let known = "anchors/merge-key-quoted-is-a-string.yaml";
-    each(accepted().into_iter().filter(|path| !path.ends_with(known)).collect(), |path| {
+    each(sealable().into_iter().filter(|path| !path.ends_with(known)).collect(), |path| {
         let opened = |sealed: Step| {
             let sealed = sealed.ok();
             let read = |output: &str| {
@@ -151,7 +168,7 @@ fn sops_reads_the_same_values_from_seal_as_from_itself() {
             if ran.code == Some(0) { Ok(ran.stdout) } else { Err(ran.to_string()) }
         };
         let by_sops = opened(folder.peer("sops", encrypt(path)).expect("asked for above"))?;
-        let by_seal = opened(folder.seal(encrypt(path)))?;
+        let by_seal = opened(folder.seal(seal(path)))?;
         if by_sops == by_seal { Ok(()) } else { Err(format!("sops reads {}", String::from_utf8_lossy(&by_seal))) }
     });
 }
