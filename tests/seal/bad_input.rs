@@ -61,7 +61,7 @@ fn bad_files_are_named_with_what_to_do_and_left_alone() {
         bad("duplicate keys", "a: 1\na: 2\n", encrypt, 3, "occurs twice"),
         bad("tab indentation", "a:\n\tb: 1\n", encrypt, 3, "line 2"),
         bad("alias bomb", bomb, encrypt, 3, "aliases"),
-        bad("UTF-16", b"\xff\xfea\0:\0 \x001\0\n\0".to_vec(), encrypt, 3, "UTF-"),
+        bad("UTF-16", b"\xff\xfea\0:\0 \x001\0\n\0".to_vec(), encrypt, 3, "iconv"),
         bad("key is no string", "1: a\n", encrypt, 3, "not a string"),
         bad("beyond 64 bits", "a: 18446744073709551615\n", encrypt, 3, "64 bits"),
         bad("nothing", "", encrypt, 3, "no document"),

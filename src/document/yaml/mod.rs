@@ -16,6 +16,10 @@ pub(super) use scalar::{Resolved, resolve, spell};
 pub(crate) use tree::duplicate_key;
 
 pub(super) fn parse(source: &[u8]) -> Result<Vec<Root>, ParseError> {
+    if source.starts_with(b"\xff\xfe") || source.starts_with(b"\xfe\xff") {
+        let problem = "it is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8".to_owned();
+        return Err(ParseError::new(Format::Yaml, ParseProblem::Syntax(problem)));
+    }
     let text = std::str::from_utf8(source)
         .map_err(|e| ParseError::at(Format::Yaml, ParseProblem::NotUtf8, source, e.valid_up_to()))?;
     tree::build(text)
