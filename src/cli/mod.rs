@@ -1,7 +1,7 @@
 //! Words typed, words printed: one file a command.
 //!
 //! A command gathers its arguments and what the host knows into a plan, has the rooms below do the work, and reports.
-//! What several commands need of a file (its config, its data key, sealing it again) is in [`session`].
+//! What several commands need of a file (its config, its data key, sealing it again) is in [`Session`].
 
 mod args;
 mod change;

@@ -33,7 +33,7 @@ pub struct Envelope {
     pub mac_only_encrypted: bool,
     /// The version of the sops that wrote it.
     pub version: String,
-    /// The encrypted layout, if there is one; see [`Layout`](super::layout::Layout).
+    /// The encrypted layout, if there is one.
     pub seal: Option<String>,
     /// As it was found: order, unknown fields, and the form of each wrapped key.
     found: Map<String, Value>,

@@ -10,14 +10,6 @@ use crate::support::generate::{self, Case, Random};
 use crate::support::sealing::{data_key, identity, open, reseal, seal, seal_case, values};
 use crate::support::{Folder, peer, repository};
 
-/// Documents that sops takes and seal refuses, each with its reason in `tests/documents/README.md`.
-const REFUSED: [&str; 4] = [
-    "comments/tight-behind-quotes.yaml",
-    "unicode/nel-ends-a-line.yaml",
-    "unicode/utf16-be.yaml",
-    "unicode/utf16-le.yaml",
-];
-
 /// The documents of the corpus that sops accepts.
 fn corpus() -> Vec<PathBuf> {
     let mut folders = vec![repository("tests/documents")];
@@ -69,14 +61,11 @@ fn every_document_comes_back_under_every_selection() {
     for path in corpus() {
         let plain = std::fs::read(&path).unwrap();
         let format = Format::of_path(&path);
-        let refused = REFUSED.iter().any(|name| path.ends_with(name));
         for selection in selections() {
             for mac_only_encrypted in [false, true] {
                 let case = Case { format, plain: plain.clone(), selection: selection.clone(), mac_only_encrypted };
                 match std::panic::catch_unwind(|| comes_back(&case)) {
-                    Ok(Ok(())) if refused => complaints.push(format!("{} is not refused any more", path.display())),
                     Ok(Ok(())) => {}
-                    Ok(Err(_)) if refused => {}
                     Ok(Err(why)) => complaints.push(format!("{} {selection:?}: {why}", path.display())),
                     Err(_) => complaints.push(format!("{} {selection:?}: panic", path.display())),
                 }
