@@ -404,7 +404,7 @@ impl<'s> Builder<'s> {
         let header_end = start + indicators.count();
         let keeps = bytes[start..header_end].contains(&b'+');
         let indent = if no_content {
-            self.block_indent(line_start(start), start)
+            self.block_indent(line_start(start), start..header_end)
         } else {
             range.start - line_start(range.start)
         };
@@ -436,19 +436,23 @@ impl<'s> Builder<'s> {
         (start..end.max(header_end), if literal { Style::Literal { indent } } else { Style::Folded { indent } })
     }
 
-    /// Columns by which content of a block scalar that has none yet would be indented.
-    fn block_indent(&self, line: usize, header: usize) -> usize {
-        let before = &self.source.as_bytes()[line..header];
-        let mut column = 0;
-        while let Some(byte) = before.get(column) {
+    /// Columns by which content of a block scalar that has none yet would be indented: as the header's digit says, else two
+    /// more than the key or the dash that it stands behind.
+    fn block_indent(&self, line: usize, header: std::ops::Range<usize>) -> usize {
+        let bytes = self.source.as_bytes();
+        let before = &bytes[line..header.start];
+        let mut parent = 0;
+        for (column, byte) in before.iter().enumerate() {
             let is_dash = *byte == b'-' && before.get(column + 1).is_none_or(u8::is_ascii_whitespace);
-            if *byte != b' ' && !is_dash {
-                // Below a key; a header that follows dashes alone is itself a fit place.
-                return column + 2;
+            if is_dash || *byte != b' ' {
+                parent = column;
             }
-            column += 1;
+            if !is_dash && *byte != b' ' {
+                break;
+            }
         }
-        column.max(1)
+        let digit = bytes[header].iter().find(|b| b.is_ascii_digit());
+        parent + digit.map_or(2, |digit| usize::from(digit - b'0'))
     }
 
     /// A text that points into the source where it stands there as it is.
