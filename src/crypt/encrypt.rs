@@ -225,7 +225,10 @@ fn check(plain: &Document) -> Result<(), EncryptError> {
             (Some(_), _) => return Err(EncryptError::ReservedKey(index + 1)),
             (None, _) => {}
         }
-        check_keys(plain, &root.branch, &mut Vec::new())?;
+        check_keys(plain, &root.branch).map_err(|mut path| {
+            path.reverse();
+            EncryptError::KeyIsNoString { path: KeyPath(path) }
+        })?;
         if plain.format() == Format::Yaml
             && let Some(key) = duplicate_key(&root.branch, plain.source())
         {
@@ -235,19 +238,22 @@ fn check(plain: &Document) -> Result<(), EncryptError> {
     Ok(())
 }
 
-fn check_keys(plain: &Document, branch: &Branch, path: &mut Vec<Step>) -> Result<(), EncryptError> {
+/// Errs with the steps to a key that is no string, innermost first.
+fn check_keys(plain: &Document, branch: &Branch) -> Result<(), Vec<Step>> {
     for (index, item) in branch.items.iter().enumerate() {
-        path.push(match &item.key {
+        let step = || match &item.key {
             Some(key) => Step::Key(String::from_utf8_lossy(plain.text(&key.text)).into_owned()),
             None => Step::Index(index),
-        });
+        };
         if item.key.as_ref().is_some_and(|key| !key.is_string) {
-            return Err(EncryptError::KeyIsNoString { path: KeyPath(path.clone()) });
+            return Err(vec![step()]);
         }
         if let Node::Map(inner) | Node::List(inner) = &item.node {
-            check_keys(plain, inner, path)?;
+            check_keys(plain, inner).map_err(|mut path| {
+                path.push(step());
+                path
+            })?;
         }
-        path.pop();
     }
     Ok(())
 }
@@ -298,7 +304,7 @@ impl<'a> Making<'a> {
                     }
                     if let Some(alias) = site.alias {
                         // sops sees a copy of the comment here, which would have to be encrypted.
-                        self.aliases.entry(alias.start).or_default().0 = true;
+                        self.aliases.entry(alias.start).or_default().0 |= !comment.lost;
                         return Ok(());
                     }
                     let encrypted = self.reused(site.aad, &Scalar::Str(comment.text.clone()), Type::Comment);
