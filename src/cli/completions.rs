@@ -1,6 +1,6 @@
 //! `seal completions`: what lets a shell complete seal's commands and flags.
 
-use clap::{Args, CommandFactory as _, ValueEnum};
+use clap::{Args, ValueEnum};
 
 use super::failure::Failure;
 use super::session::Session;
@@ -36,7 +36,7 @@ Examples:
 pub fn run(args: CompletionsArgs, session: &Session) -> Result<(), Failure> {
     use clap_complete::Shell as Known;
     let mut text = Vec::new();
-    let mut command = super::Cli::command();
+    let mut command = super::command_line(None);
     let known = match args.shell {
         Shell::Bash => Known::Bash,
         Shell::Elvish => Known::Elvish,

@@ -36,7 +36,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, FromArgMatches};
 
 pub use failure::{Failure, Kind};
 pub use help::manual;
@@ -44,16 +44,6 @@ pub use session::{ConfigSearch, Session};
 
 use crate::host::Host;
 use crate::host::terminal::{Colour, shown};
-
-/// Encrypts Kubernetes Secrets in git, byte for byte, in the sops format
-#[derive(Parser)]
-#[command(name = "seal", version, propagate_version = true, max_term_width = 100, disable_help_subcommand = true, after_help = EXAMPLES)]
-pub struct Cli {
-    #[command(flatten)]
-    global: Global,
-    #[command(subcommand)]
-    command: Command,
-}
 
 const EXAMPLES: &str = "\
 Examples:
@@ -89,37 +79,76 @@ fn colour() -> impl clap::builder::TypedValueParser<Value = Colour> {
     })
 }
 
-// One is made a run, so its size costs nothing.
-#[allow(clippy::large_enum_variant)]
-#[derive(Subcommand)]
-enum Command {
-    Completions(completions::CompletionsArgs),
-    Config(config_show::ConfigArgs),
-    Decrypt(decrypt::DecryptArgs),
-    Diff(diff::DiffArgs),
-    Doctor(doctor::DoctorArgs),
-    Edit(edit::EditArgs),
-    Encrypt(encrypt::EncryptArgs),
-    ExecEnv(exec::ExecEnvArgs),
-    ExecFile(exec::ExecFileArgs),
-    #[command(name = "filestatus")]
-    FileStatus(file_status::FileStatusArgs),
-    Get(change::GetArgs),
-    Groups(groups::GroupsArgs),
-    Help(help::HelpArgs),
-    Init(init::InitArgs),
-    Keys(keys::KeysArgs),
-    Man(man::ManArgs),
-    #[command(hide = true)]
-    MergeDriver(merge::MergeDriverArgs),
-    Rotate(rotate::RotateArgs),
-    Set(change::SetArgs),
-    #[command(hide = true)]
-    Textconv(textconv::TextconvArgs),
-    Unset(change::UnsetArgs),
-    #[command(name = "updatekeys")]
-    UpdateKeys(update_keys::UpdateKeysArgs),
-    Verify(verify::VerifyArgs),
+/// A command: its name, its arguments, and what runs it.
+struct Command {
+    name: &'static str,
+    /// Not in the list of commands: git calls it, not people.
+    is_hidden: bool,
+    /// Adds its arguments to an empty command.
+    arguments: fn(clap::Command) -> clap::Command,
+    run: fn(&clap::ArgMatches, &Session) -> Result<(), Failure>,
+}
+
+macro_rules! command {
+    ($name:literal, $arguments:ty, $run:expr) => {
+        Command {
+            name: $name,
+            is_hidden: false,
+            arguments: <$arguments as Args>::augment_args,
+            run: |matches, session| {
+                let arguments = <$arguments as FromArgMatches>::from_arg_matches(matches);
+                $run(arguments.expect("clap has checked what these arguments are made of"), session)
+            },
+        }
+    };
+}
+
+/// All commands, in alphabetical order.
+const COMMANDS: [Command; 23] = [
+    command!("completions", completions::CompletionsArgs, completions::run),
+    command!("config", config_show::ConfigArgs, config_show::run),
+    command!("decrypt", decrypt::DecryptArgs, decrypt::run),
+    command!("diff", diff::DiffArgs, diff::run),
+    command!("doctor", doctor::DoctorArgs, doctor::run),
+    command!("edit", edit::EditArgs, edit::run),
+    command!("encrypt", encrypt::EncryptArgs, encrypt::run),
+    command!("exec-env", exec::ExecEnvArgs, exec::exec_env),
+    command!("exec-file", exec::ExecFileArgs, exec::exec_file),
+    command!("filestatus", file_status::FileStatusArgs, file_status::run),
+    command!("get", change::GetArgs, change::get),
+    command!("groups", groups::GroupsArgs, groups::run),
+    command!("help", help::HelpArgs, help::run),
+    command!("init", init::InitArgs, init::run),
+    command!("keys", keys::KeysArgs, keys::run),
+    command!("man", man::ManArgs, man::run),
+    Command { is_hidden: true, ..command!("merge-driver", merge::MergeDriverArgs, merge::run) },
+    command!("rotate", rotate::RotateArgs, rotate::run),
+    command!("set", change::SetArgs, change::set),
+    Command { is_hidden: true, ..command!("textconv", textconv::TextconvArgs, textconv::run) },
+    command!("unset", change::UnsetArgs, change::unset),
+    command!("updatekeys", update_keys::UpdateKeysArgs, update_keys::run),
+    command!("verify", verify::VerifyArgs, verify::run),
+];
+
+/// The command line as clap sees it: with all commands, or with `only` the one.
+///
+/// Describing all commands takes longer than opening a small file.
+fn command_line(only: Option<&Command>) -> clap::Command {
+    let seal = clap::Command::new("seal")
+        .about("Encrypts Kubernetes Secrets in git, byte for byte, in the sops format")
+        .version(env!("CARGO_PKG_VERSION"))
+        .propagate_version(true)
+        .max_term_width(100)
+        .disable_help_subcommand(true)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(EXAMPLES);
+    let commands = match only {
+        Some(command) => std::slice::from_ref(command),
+        None => &COMMANDS,
+    };
+    let describe = |command: &Command| (command.arguments)(clap::Command::new(command.name)).hide(command.is_hidden);
+    Global::augment_args(seal).subcommands(commands.iter().map(describe))
 }
 
 /// Runs the command that was typed and gives the exit code.
@@ -127,8 +156,10 @@ pub fn run() -> ExitCode {
     if let Some(code) = stand_in::run(&std::env::args_os().collect::<Vec<_>>()) {
         return code;
     }
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let first = std::env::args_os().nth(1);
+    let only = COMMANDS.iter().find(|command| first.as_deref().is_some_and(|word| word == command.name));
+    let matches = match command_line(only).try_get_matches() {
+        Ok(matches) => matches,
         Err(error) => {
             // It quotes what was typed, of which clap takes colours away, but no other control characters.
             let text = error.render().to_string();
@@ -142,32 +173,11 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let session = Session::new(cli.global, Host::open(), ConfigSearch::FromFile);
-    let result = match cli.command {
-        Command::Completions(args) => completions::run(args, &session),
-        Command::Config(args) => config_show::run(args, &session),
-        Command::Decrypt(args) => decrypt::run(args, &session),
-        Command::Diff(args) => diff::run(args, &session),
-        Command::Doctor(args) => doctor::run(args, &session),
-        Command::Edit(args) => edit::run(args, &session),
-        Command::Encrypt(args) => encrypt::run(args, &session),
-        Command::ExecEnv(args) => exec::exec_env(args, &session),
-        Command::ExecFile(args) => exec::exec_file(args, &session),
-        Command::FileStatus(args) => file_status::run(args, &session),
-        Command::Get(args) => change::get(args, &session),
-        Command::Groups(args) => groups::run(args, &session),
-        Command::Help(args) => help::run(args, &session),
-        Command::Init(args) => init::run(args, &session),
-        Command::Keys(args) => keys::run(args, &session),
-        Command::Man(args) => man::run(args, &session),
-        Command::MergeDriver(args) => merge::run(args, &session),
-        Command::Rotate(args) => rotate::run(args, &session),
-        Command::Set(args) => change::set(args, &session),
-        Command::Textconv(args) => textconv::run(args, &session),
-        Command::Unset(args) => change::unset(args, &session),
-        Command::UpdateKeys(args) => update_keys::run(args, &session),
-        Command::Verify(args) => verify::run(args, &session),
-    };
+    let global = Global::from_arg_matches(&matches).expect("clap has checked what these arguments are made of");
+    let session = Session::new(global, Host::open(), ConfigSearch::FromFile);
+    let (name, arguments) = matches.subcommand().expect("clap asks for a command");
+    let command = COMMANDS.iter().find(|command| command.name == name).expect("clap knows no others");
+    let result = (command.run)(arguments, &session);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

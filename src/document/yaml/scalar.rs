@@ -675,8 +675,8 @@ fn write_lines(out: &mut Vec<u8>, text: &str, block: &Block) {
 /// Writes a string in the place of a block scalar, keeping its header where that can hold it. False where no block can.
 fn in_block(out: &mut Vec<u8>, source: &[u8], leaf: &Leaf, text: &str, indent: usize) -> bool {
     let old = &source[leaf.span.range()];
-    let line = old.split(|b| *b == b'\n').next().unwrap_or_default();
-    let Some((mut header, line)) = Header::parse(line.strip_suffix(b"\r").unwrap_or(line)) else { return false };
+    let line = old.split(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
+    let Some((mut header, line)) = Header::parse(line) else { return false };
     let Some(below) = below(source, leaf) else { return false };
     let mut block = Block { indent, digit: header.digit.unwrap_or(0), crlf: uses_crlf(source, leaf), below };
     if text.starts_with("ENC[AES256_GCM,") && !text.contains('\n') {

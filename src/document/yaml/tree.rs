@@ -395,10 +395,11 @@ impl<'s> Builder<'s> {
     /// A block scalar's whole token: from its `|` or `>` to its last byte, without the final line break.
     fn block(&self, literal: bool, value: &str, range: &std::ops::Range<usize>) -> (std::ops::Range<usize>, Style) {
         let bytes = self.source.as_bytes();
-        let line_start = |at: usize| memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |i| i + 1);
+        // A carriage return alone ends a line, too.
+        let line_start = |at: usize| memchr::memrchr2(b'\n', b'\r', &bytes[..at]).map_or(0, |i| i + 1);
         let no_content = value.bytes().all(|b| b == b'\n');
         let start = self.header(range.end).unwrap_or(range.start);
-        let line_end = start + memchr::memchr(b'\n', &bytes[start..]).unwrap_or(bytes.len() - start);
+        let line_end = start + memchr::memchr2(b'\n', b'\r', &bytes[start..]).unwrap_or(bytes.len() - start);
         // What follows the last line of content belongs to the value only where the header says so (`+`).
         let indicators = bytes[start..line_end].iter().take_while(|b| !b.is_ascii_whitespace());
         let header_end = start + indicators.count();
@@ -422,7 +423,7 @@ impl<'s> Builder<'s> {
         loop {
             let without_break = match &bytes[..end] {
                 [.., b'\r', b'\n'] => end - 2,
-                [.., b'\n'] => end - 1,
+                [.., b'\n' | b'\r'] => end - 1,
                 _ => break,
             };
             let line = line_start(without_break);
