@@ -36,7 +36,7 @@ Examples:
 pub fn run(args: CompletionsArgs, session: &Session) -> Result<(), Failure> {
     use clap_complete::Shell as Known;
     let mut text = Vec::new();
-    let mut command = super::command_line(None);
+    let mut command = super::command();
     let known = match args.shell {
         Shell::Bash => Known::Bash,
         Shell::Elvish => Known::Elvish,

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::failure::{Failure, Kind};
 use super::session::Session;
-use super::{command_line, shown};
+use super::{command, shown};
 use crate::host::Variable;
 
 /// Explain a command or a topic
@@ -33,12 +33,12 @@ pub fn run(args: HelpArgs, session: &Session) -> Result<(), Failure> {
         return session.answer(plain(&text).as_bytes());
     }
     let words = std::iter::once("seal").chain(args.words.iter().map(String::as_str)).chain(["--help"]);
-    match command_line(None).try_get_matches_from(words) {
+    match command().try_get_matches_from(words) {
         Err(error) if !error.use_stderr() => session.answer(error.to_string().as_bytes()),
         _ => {
             let word = args.words.join(" ");
             let names: Vec<_> = topics().map(|(name, _)| name).collect();
-            let command = command_line(None);
+            let command = command();
             let commands = command.get_subcommands().map(clap::Command::get_name);
             let failure = Failure::new(Kind::Usage, format!("there is no command or topic `{}`", shown(&word)));
             let meant = crate::config::nearest(&word, commands.chain(names.iter().copied()));

@@ -51,7 +51,7 @@ pub fn run(args: ManArgs, session: &Session) -> Result<(), Failure> {
 
 /// All pages by file name, that of seal itself first.
 fn pages() -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    let mut seal = super::command_line(None);
+    let mut seal = super::command();
     let mut more = String::new();
     for name in ["exit-codes", "environment"] {
         more.push_str(&help::topic(name).map(|text| help::plain(&text)).unwrap_or_default());

@@ -130,6 +130,11 @@ const COMMANDS: [Command; 23] = [
     command!("verify", verify::VerifyArgs, verify::run),
 ];
 
+/// The whole command line as clap sees it, for who wants to look through it.
+pub fn command() -> clap::Command {
+    command_line(None)
+}
+
 /// The command line as clap sees it: with all commands, or with `only` the one.
 ///
 /// Describing all commands takes longer than opening a small file.

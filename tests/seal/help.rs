@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::CommandFactory as _;
-use seal::cli::Cli;
+use seal::cli;
 use seal::host::Variable;
 
 use crate::support::{Folder, Ran, Step, repository};
 
 /// All commands by their words, `seal` itself first.
 fn commands() -> Vec<(Vec<String>, clap::Command)> {
-    let mut seal = Cli::command();
+    let mut seal = cli::command();
     seal.build();
     let mut waiting = vec![(Vec::new(), seal)];
     let mut found = Vec::new();
