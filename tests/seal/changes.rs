@@ -137,9 +137,8 @@ fn every_change(document: &Document, name: &str) -> Vec<String> {
                 Err(ChangeError::CannotHold { .. } | ChangeError::WrongStep { .. } | ChangeError::Anchored(_)) => {
                     return None;
                 }
-                // This section is there even when nothing is in it; and no line ends where `\r` alone ends one.
+                // This section is there even when nothing is in it.
                 Err(_) if document.format() == Format::Ini && path.0 == [Step::Key("DEFAULT".into())] => return None,
-                Err(_) if name == "cr-only.yaml" => return None,
                 Err(error) => {
                     complaints.push(format!("{name}: {what} {path}: {error}"));
                     return None;

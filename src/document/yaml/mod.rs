@@ -22,5 +22,10 @@ pub(super) fn parse(source: &[u8]) -> Result<Vec<Root>, ParseError> {
     }
     let text = std::str::from_utf8(source)
         .map_err(|e| ParseError::at(Format::Yaml, ParseProblem::NotUtf8, source, e.valid_up_to()))?;
+    if let Some(at) = otherwise::lone_carriage_return(source) {
+        let problem =
+            ParseProblem::Syntax("a line ends in a carriage return alone; convert it: tr '\\r' '\\n'".to_owned());
+        return Err(ParseError::at(Format::Yaml, problem, source, at));
+    }
     tree::build(text)
 }

@@ -29,6 +29,12 @@ pub(super) fn flow_scalar(source: &str, range: &std::ops::Range<usize>) -> Optio
     matches!(behind, [b':', b',' | b']' | b'}', ..]).then_some("put a blank behind the `:`")
 }
 
+/// A carriage return with no line feed behind it. It ends a line, as on the oldest of systems; no file that people edit has
+/// one on purpose, and what is added to such a file would not fit it.
+pub(super) fn lone_carriage_return(source: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'\r', source).find(|at| source.get(at + 1) != Some(&b'\n'))
+}
+
 /// The first of U+0085, U+2028 and U+2029, which end a line for go-yaml and not for us, that is not inside a quoted
 /// value, where [`quoted`] takes care of it.
 pub(super) fn line_break(source: &str, roots: &[Root]) -> Option<usize> {
