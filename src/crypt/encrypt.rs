@@ -420,18 +420,19 @@ impl<'a> Making<'a> {
         loop {
             match branch.items.last().map(|item| &item.node) {
                 Some(Node::Map(inner) | Node::List(inner)) => branch = inner,
-                Some(Node::Leaf(leaf))
-                    if matches!(leaf.style, Style::Literal { .. } | Style::Folded { .. })
-                        && leaf.span.end == end
-                        && self.touched.last() != Some(&leaf.span) =>
-                {
-                    // `|-` says that no line break belongs to the value, which is how sops reads it now.
+                Some(Node::Leaf(leaf)) if leaf.span.end == end && self.touched.last() != Some(&leaf.span) => {
                     let source = self.plain.source();
-                    let header = leaf.span.start as usize + 1;
-                    let indicators = source[header..].iter().take_while(|b| matches!(b, b'0'..=b'9' | b'+' | b'-'));
-                    let span = Span::new(header, header + indicators.count());
-                    let digits = source[span.range()].iter().copied().filter(u8::is_ascii_digit);
-                    self.edits.replace(span, &digits.chain([b'-']).collect::<Vec<_>>());
+                    if matches!(leaf.style, Style::Literal { .. } | Style::Folded { .. }) {
+                        // `|-` says that no line break belongs to the value, which is how sops reads it now.
+                        let header = leaf.span.start as usize + 1;
+                        let indicators = source[header..].iter().take_while(|b| matches!(b, b'0'..=b'9' | b'+' | b'-'));
+                        let span = Span::new(header, header + indicators.count());
+                        let digits = source[span.range()].iter().copied().filter(u8::is_ascii_digit);
+                        self.edits.replace(span, &digits.chain([b'-']).collect::<Vec<_>>());
+                    } else if source[leaf.span.range()].contains(&b'\n') && source[leaf.span.start as usize] == b'!' {
+                        // Behind a tag there may be such a block, too.
+                        self.edits.replace(leaf.span, &self.plain.spell(leaf, &leaf.scalar));
+                    }
                     return;
                 }
                 _ => return,
