@@ -110,7 +110,7 @@ impl Writer<'_> {
         let at = line_end(self.source, end);
         if at == self.source.len()
             && !self.source.ends_with(b"\n")
-            && let Some(leaf) = last_leaf(&last.item().node)
+            && let Some(leaf) = last_block(self.source, &last.item().node)
         {
             // The line break that comes behind it must not become part of it.
             edits
@@ -334,11 +334,15 @@ impl Writer<'_> {
     }
 }
 
-/// The value at the end of a node, if it is a block scalar.
-fn last_leaf(node: &Node) -> Option<&Leaf> {
+/// The value at the end of a node, if it is a block scalar, perhaps behind a tag.
+fn last_block<'d>(source: &[u8], node: &'d Node) -> Option<&'d Leaf> {
     match node {
-        Node::Map(branch) | Node::List(branch) => last_leaf(&super::values(branch).last()?.node),
-        Node::Leaf(leaf) if matches!(leaf.style, Style::Literal { .. } | Style::Folded { .. }) => Some(leaf),
+        Node::Map(branch) | Node::List(branch) => last_block(source, &super::values(branch).last()?.node),
+        Node::Leaf(leaf) => {
+            let text = &source[leaf.span.range()];
+            let is_block = matches!(leaf.style, Style::Literal { .. } | Style::Folded { .. });
+            (is_block || text.starts_with(b"!") && text.contains(&b'\n')).then_some(leaf)
+        }
         _ => None,
     }
 }
