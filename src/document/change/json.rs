@@ -124,7 +124,12 @@ pub(super) fn remove(source: &[u8], entry: &Entry<'_>, edits: &mut Edits) {
     }
     let here = start_of(entry.item());
     let gone: Vec<bool> = items.iter().map(|item| start_of(item) == here).collect();
-    for cut in (Branch { items, ..*branch }).cuts(&gone) {
+    for mut cut in (Branch { items, ..*branch }).cuts(&gone) {
+        // The blank of `{k: , l: 1}`, without which go-yaml would take the colon for a part of the key.
+        let is_bare = cut.start > 0 && source[cut.start as usize - 1] == b':';
+        if is_bare && source[cut.range()].starts_with(b" ") {
+            cut.start += 1;
+        }
         edits.replace(cut, b"");
     }
 }

@@ -16,6 +16,13 @@ pub(super) fn name(name: &str) -> Option<&'static str> {
     (!is_fit).then_some("the name of an anchor or alias may hold letters, digits, `_` and `-` only")
 }
 
+/// What is wrong with what stands behind an anchor: its name must end there for both parsers, and go on being an anchor
+/// when the value behind it is replaced.
+pub(super) fn behind_anchor(rest: &str) -> Option<&'static str> {
+    let ends = rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n', ',', ']', '}']);
+    (!ends).then_some("put a blank behind the name of the anchor")
+}
+
 /// What is wrong with the plain scalar `source[range]` inside a flow collection, key or value.
 pub(super) fn flow_scalar(source: &str, range: &std::ops::Range<usize>) -> Option<&'static str> {
     if range.is_empty() {

@@ -182,7 +182,10 @@ impl<'s> Builder<'s> {
             }
             Event::StreamEnd if self.open_end => self.end_document(self.source.len()),
             Event::Comment(..) => self.comments.push(Span::new(range.start, range.end)),
-            Event::Anchor(_, name) => self.accept(otherwise::name(&name), range.start)?,
+            Event::Anchor(_, name) => {
+                self.accept(otherwise::name(&name), range.start)?;
+                self.accept(otherwise::behind_anchor(&self.source[range.end..]), range.end)?;
+            }
             Event::Scalar(value, style, anchor, tag) => {
                 let value = match style {
                     ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => {
