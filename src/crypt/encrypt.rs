@@ -420,9 +420,17 @@ impl<'a> Making<'a> {
         loop {
             match branch.items.last().map(|item| &item.node) {
                 Some(Node::Map(inner) | Node::List(inner)) => branch = inner,
-                Some(Node::Leaf(leaf)) if leaf.span.end == end && self.touched.last() != Some(&leaf.span) => {
+                Some(Node::Leaf(leaf)) if self.touched.last() != Some(&leaf.span) => {
                     let source = self.plain.source();
-                    if matches!(leaf.style, Style::Literal { .. } | Style::Folded { .. }) {
+                    let is_block = matches!(leaf.style, Style::Literal { .. } | Style::Folded { .. });
+                    if leaf.span.end < end {
+                        // Blanks alone on the last line: a line break behind them would be one more of the value's.
+                        if is_block && source[leaf.span.end as usize..].trim_ascii().is_empty() {
+                            let quoted = Leaf { style: Style::Double, ..leaf.clone() };
+                            let span = Span { start: leaf.span.start, end };
+                            self.edits.replace(span, &self.plain.spell(&quoted, &leaf.scalar));
+                        }
+                    } else if is_block {
                         // `|-` says that no line break belongs to the value, which is how sops reads it now.
                         let header = leaf.span.start as usize + 1;
                         let indicators = source[header..].iter().take_while(|b| matches!(b, b'0'..=b'9' | b'+' | b'-'));
