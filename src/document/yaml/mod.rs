@@ -27,5 +27,9 @@ pub(super) fn parse(source: &[u8]) -> Result<Vec<Root>, ParseError> {
             ParseProblem::Syntax("a line ends in a carriage return alone; convert it: tr '\\r' '\\n'".to_owned());
         return Err(ParseError::at(Format::Yaml, problem, source, at));
     }
+    if let Some(at) = otherwise::byte_order_mark_inside(text) {
+        let problem = ParseProblem::Syntax("there is a byte order mark inside the file; take it out".to_owned());
+        return Err(ParseError::at(Format::Yaml, problem, source, at));
+    }
     tree::build(text)
 }

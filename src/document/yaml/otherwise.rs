@@ -42,6 +42,13 @@ pub(super) fn lone_carriage_return(source: &[u8]) -> Option<usize> {
     memchr::memchr_iter(b'\r', source).find(|at| source.get(at + 1) != Some(&b'\n'))
 }
 
+/// A byte order mark at the start of a line that is not the first, or a second one there: parsers do not agree on whether it
+/// is a column, so nothing can be lined up with what follows it.
+pub(super) fn byte_order_mark_inside(source: &str) -> Option<usize> {
+    let is_misplaced = |at: &usize| *at > 0 && (source[..*at].ends_with(['\n', '\u{feff}']));
+    memchr::memmem::find_iter(source.as_bytes(), "\u{feff}").find(is_misplaced)
+}
+
 /// The first of U+0085, U+2028 and U+2029, which end a line for go-yaml and not for us, that is not inside a quoted
 /// value, where [`quoted`] takes care of it.
 pub(super) fn line_break(source: &str, roots: &[Root]) -> Option<usize> {
