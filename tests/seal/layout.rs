@@ -147,7 +147,8 @@ fn readable(case: &Case) -> Option<Document> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    // The same documents in every run, so that what fails fails again; PROPTEST_CASES makes it more of them.
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
     fn random_documents_come_back(seed: u64) {
