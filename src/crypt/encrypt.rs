@@ -512,7 +512,19 @@ fn aliases_below<'d>(branch: &'d Branch, found: &mut Vec<Alias<'d>>) {
 
 /// Writes a node in flow style on one line; `texts` has, for each value in order, its encrypted text if it has one.
 fn write_flow(plain: &Document, node: &Node, texts: &mut impl Iterator<Item = Option<String>>, out: &mut String) {
-    let quote = |text: &[u8]| serde_json::Value::String(String::from_utf8_lossy(text).into_owned()).to_string();
+    let quote = |text: &[u8]| {
+        let json = serde_json::Value::String(String::from_utf8_lossy(text).into_owned()).to_string();
+        // What JSON leaves as it is and YAML does not take, or reads as the end of a line.
+        let is_raw =
+            |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+        json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
+            match is_raw(c) {
+                true => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+                false => out.push(c),
+            }
+            out
+        })
+    };
     match node.resolved() {
         Node::Leaf(leaf) => match (texts.next().flatten(), &leaf.scalar) {
             (Some(text), _) => out.push_str(&quote(text.as_bytes())),
