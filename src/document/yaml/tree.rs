@@ -15,8 +15,9 @@ use crate::document::{Format, ParseError, ParseProblem, Root};
 
 /// Maps and lists inside each other, aliases expanded.
 const MAX_DEPTH: usize = 128;
-/// Values that all aliases of a file together may stand for.
-const MAX_ALIASED: usize = 1_000_000;
+/// Values that all aliases of a small file together may stand for; in a larger one as many as it has bytes, which no file that
+/// people write comes near.
+const MAX_ALIASED: usize = 20_000;
 
 /// Reads all documents of `source`.
 pub(super) fn build(source: &str) -> Result<Vec<Root>, ParseError> {
@@ -59,7 +60,8 @@ pub(super) fn build(source: &str) -> Result<Vec<Root>, ParseError> {
     comments::place(source, &comments, &mut roots);
     if !aliases.is_empty() {
         let targets = anchored_keys.into_iter().map(|(id, leaf)| (id, (Arc::new(Node::Leaf(leaf)), 1, 0))).collect();
-        let mut resolver = Resolver { anchors, aliases, targets, total: 0 };
+        let most = MAX_ALIASED.max(source.len());
+        let mut resolver = Resolver { anchors, aliases, targets, total: 0, most };
         for root in &mut roots {
             resolver
                 .branch(&mut root.branch, 1)
@@ -485,6 +487,8 @@ struct Resolver {
     /// Finished anchored nodes, with how many values they stand for and how deep they are.
     targets: HashMap<usize, (Arc<Node>, usize, usize)>,
     total: usize,
+    /// The most they may stand for together.
+    most: usize,
 }
 
 impl Resolver {
@@ -510,8 +514,8 @@ impl Resolver {
                         .ok_or_else(|| (ParseProblem::Syntax("an alias stands inside what it names".into()), at))?;
                     *target = node;
                     self.total = self.total.saturating_add(size);
-                    if self.total > MAX_ALIASED {
-                        return Err((ParseProblem::AliasBomb(MAX_ALIASED), at));
+                    if self.total > self.most {
+                        return Err((ParseProblem::AliasBomb(self.most), at));
                     }
                     (size, deep, None)
                 }
