@@ -2,17 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::environment::{Environment, Variable};
-
 /// Now, as envelopes hold it: RFC 3339 in UTC, whole seconds.
 pub fn now() -> String {
     rfc3339(Timestamp::now())
-}
-
-/// The time that a report shows: that of `SOURCE_DATE_EPOCH` where it is a number, else now.
-pub fn report_time(environment: &Environment) -> String {
-    let fixed = environment.text(Variable::SourceDateEpoch).and_then(|text| text.parse().ok());
-    fixed.and_then(|seconds| Timestamp::from_second(seconds).ok()).map_or_else(now, rfc3339)
 }
 
 /// Whether a time of [`now`] can be right: after this was written, and before certificates and keys of today are long gone.
@@ -38,17 +30,5 @@ mod tests {
     fn clock_that_was_never_set_is_not_plausible() {
         assert!(is_plausible(&now()));
         assert!(!is_plausible("1970-01-01T00:00:07Z") && !is_plausible("2106-02-07T06:28:15Z"));
-    }
-
-    #[test]
-    fn reports_can_be_made_reproducible() {
-        let at = |epoch: &str| {
-            let epoch = epoch.to_owned();
-            report_time(&Environment::from_lookup(move |name| {
-                (name == "SOURCE_DATE_EPOCH").then(|| epoch.clone().into())
-            }))
-        };
-        assert_eq!(at("86400"), "1970-01-02T00:00:00Z");
-        assert_ne!(at("tomorrow"), "1970-01-01T00:00:00Z");
     }
 }

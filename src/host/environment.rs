@@ -37,15 +37,14 @@ variables! {
     SopsHuaweicloudKmsIds "SOPS_HUAWEICLOUD_KMS_IDS" "Huawei Cloud KMS keys, as --hckms"
     SopsAzureKeyvaultUrls "SOPS_AZURE_KEYVAULT_URLS" "Azure Key Vault keys, as --azure-kv"
     SopsVaultUris "SOPS_VAULT_URIS" "Vault transit keys, as --hc-vault-transit"
-    SealAgeKey "SEAL_AGE_KEY" "age identities themselves; as SOPS_AGE_KEY, and wins over it"
-    SealAgeKeyFile "SEAL_AGE_KEY_FILE" "file of age identities; as SOPS_AGE_KEY_FILE, and wins over it"
-    SealAgeKeyCmd "SEAL_AGE_KEY_CMD" "command that prints age identities; as SOPS_AGE_KEY_CMD, and wins over it"
+    SealAgeKey "SEAL_AGE_KEY" "age identities themselves, beside those of SOPS_AGE_KEY"
+    SealAgeKeyFile "SEAL_AGE_KEY_FILE" "file of age identities, beside that of SOPS_AGE_KEY_FILE"
     SopsAgeKey "SOPS_AGE_KEY" "age identities themselves, separated by blanks or lines"
     SopsAgeKeyFile "SOPS_AGE_KEY_FILE" "file that holds age identities, one a line"
     SopsAgeKeyCmd "SOPS_AGE_KEY_CMD" "command that prints age identities; it finds the recipient in SOPS_AGE_RECIPIENT"
     SopsAgeSshPrivateKeyFile "SOPS_AGE_SSH_PRIVATE_KEY_FILE" "file that holds an ssh private key to use as identity"
     SopsAgeSshPrivateKeyCmd "SOPS_AGE_SSH_PRIVATE_KEY_CMD" "command that prints an ssh private key to use as identity"
-    SopsKeyservice "SOPS_KEYSERVICE" "remote key services, as --keyservice"
+    SopsKeyservice "SOPS_KEYSERVICE" "remote key services; this version asks none, and says so"
     SopsEnableLocalKeyservice "SOPS_ENABLE_LOCAL_KEYSERVICE" "false: no identity of this machine may be used"
     SopsDecryptionOrder "SOPS_DECRYPTION_ORDER" "kinds of keys to try first, comma-separated; default age,pgp"
     SopsDisableVersionCheck "SOPS_DISABLE_VERSION_CHECK" "accepted and without effect: seal never looks for newer versions"
@@ -66,7 +65,6 @@ variables! {
     Path "PATH" "folders in which editors are looked for"
     XdgConfigHome "XDG_CONFIG_HOME" "folder that holds sops/age/keys.txt; default ~/.config"
     XdgRuntimeDir "XDG_RUNTIME_DIR" "folder in memory for what an editor is shown; else /dev/shm"
-    SourceDateEpoch "SOURCE_DATE_EPOCH" "time to print in reports, in seconds since 1970; never used in encrypted files"
 }
 
 impl Variable {
@@ -112,14 +110,6 @@ impl Environment {
         self.value(variable).map(PathBuf::from)
     }
 
-    /// Pairs of variables that mean the same and hold different values; the first of each pair wins.
-    pub fn conflicts(&self) -> impl Iterator<Item = (Variable, Variable)> {
-        let differ = |(ours, theirs): &(Variable, Variable)| {
-            self.value(*ours).zip(self.value(*theirs)).is_some_and(|(ours, theirs)| ours != theirs)
-        };
-        TWINS.into_iter().filter(differ)
-    }
-
     /// Whether text may hold signs beyond ASCII.
     pub fn is_utf8(&self) -> bool {
         let locale = [Variable::LcAll, Variable::LcCtype, Variable::Lang].into_iter().find_map(|v| self.text(v));
@@ -132,13 +122,6 @@ impl std::fmt::Debug for Environment {
         f.debug_set().entries(self.0.keys().map(|variable| variable.name())).finish()
     }
 }
-
-const TWINS: [(Variable, Variable); 4] = [
-    (Variable::SealAgeKey, Variable::SopsAgeKey),
-    (Variable::SealAgeKeyFile, Variable::SopsAgeKeyFile),
-    (Variable::SealAgeKeyCmd, Variable::SopsAgeKeyCmd),
-    (Variable::SealEditor, Variable::SopsEditor),
-];
 
 #[cfg(test)]
 mod tests {
@@ -160,23 +143,12 @@ mod tests {
     }
 
     #[test]
-    fn twins_that_differ_are_told_of() {
-        let environment = Environment::from_lookup(|name| match name {
-            "SEAL_EDITOR" | "SOPS_EDITOR" | "SEAL_AGE_KEY_FILE" | "SOPS_AGE_KEY_CMD" => Some("a".into()),
-            "SOPS_AGE_KEY_FILE" => Some("b".into()),
-            _ => None,
-        });
-        let conflicts: Vec<_> = environment.conflicts().collect();
-        assert_eq!(conflicts, [(Variable::SealAgeKeyFile, Variable::SopsAgeKeyFile)]);
-    }
-
-    #[test]
     fn every_variable_is_named_once_and_explained() {
         let mut names: Vec<_> = Variable::ALL.iter().map(|variable| variable.name()).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Variable::ALL.len());
         assert!(Variable::ALL.iter().all(|variable| !variable.about().is_empty()));
-        assert!(Variable::SealAgeKeyCmd.is_secret() && !Variable::SopsAgeRecipients.is_secret());
+        assert!(Variable::SealAgeKey.is_secret() && !Variable::SopsAgeRecipients.is_secret());
     }
 }
