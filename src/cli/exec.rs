@@ -92,7 +92,6 @@ Examples:
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// Flat maps.
-    #[allow(dead_code, reason = "sops takes no others, and so will the stand-in for it")]
     Flat,
     /// Those, and Secrets.
     FlatOrSecret,

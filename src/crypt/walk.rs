@@ -55,14 +55,6 @@ impl Path<'_, '_> {
         };
         KeyPath(self.0.iter().map(step).collect())
     }
-
-    /// The outermost key.
-    pub fn first_key(self) -> Option<Vec<u8>> {
-        self.0.first().and_then(|step| match step {
-            PathStep::Key(key) => Some(key.to_vec()),
-            PathStep::Index(_) => None,
-        })
-    }
 }
 
 impl fmt::Display for Path<'_, '_> {

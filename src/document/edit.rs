@@ -42,11 +42,6 @@ impl Edits {
         self.spans.is_empty()
     }
 
-    /// Whether any edit touches a byte of `span`.
-    pub fn touches(&self, span: Span) -> bool {
-        self.spans.iter().any(|(s, _)| s.start < span.end && span.start < s.end)
-    }
-
     /// Whether every span is one of a source of `len` bytes, and no two overlap.
     pub fn fit(&mut self, len: usize) -> bool {
         self.spans.sort_by_key(|(span, _)| (span.start, span.end));
