@@ -448,3 +448,22 @@ fn the_name_can_also_be_a_word() {
     folder.write("b.yaml", encrypted);
     assert_eq!(folder.seal(["sops", "-d", "b.yaml"]).ok(), b"a: b\n");
 }
+
+#[test]
+fn an_older_sops_opens_what_seal_wrote() {
+    let folder = bare_folder();
+    for (name, plain) in [
+        ("a.yaml", SECRET),
+        ("a.json", "{\n\t\"a\": \"hunter2\",\n\t\"b\": 5\n}\n"),
+        ("a.env", "PASSWORD=hunter2\nPORT=5\n"),
+        ("a.ini", "[db]\npassword = hunter2\n"),
+        ("a.bin", "hunter2\0\n"),
+    ] {
+        folder.write(name, plain);
+        folder.seal(["encrypt", "-i", "--age", R1, name]).ok();
+        assert!(!folder.read(name).windows(7).any(|bytes| bytes == b"hunter2"), "{name}");
+        let Some(older) = folder.peer("sops-3.11", ["decrypt", name]) else { return };
+        let opened = String::from_utf8(older.ok()).unwrap();
+        assert_eq!(opened.trim_end(), plain.trim_end(), "{name}");
+    }
+}
