@@ -119,7 +119,7 @@ fn attach_all(source: &str, roots: &[Root]) -> (Zeroizing<String>, Vec<Insertion
     let mut attached = Zeroizing::new(String::with_capacity(source.len() + roots.len() * 16));
     let mut insertions = Vec::new();
     let (mut done, mut inserted) = (0, 0);
-    let line_break = if source.contains("\r\n") { "\r\n" } else { "\n" };
+    let line_break = envelope::line_break(source.as_bytes());
     for root in roots {
         let branch = &root.branch;
         let (at, comma) = match branch.flow {
@@ -134,14 +134,7 @@ fn attach_all(source: &str, roots: &[Root]) -> (Zeroizing<String>, Vec<Insertion
         if branch.flow {
             attached.push_str(&format!("{comma}\"{NAME}\": {{}}"));
         } else {
-            if !attached.is_empty() && !attached.ends_with(['\n', '\r']) {
-                attached.push_str(line_break);
-            }
-            let first = &source[..branch.span.start as usize];
-            let line = first.rfind(['\n', '\r']).map_or(first.trim_start_matches('\u{feff}'), |at| &first[at + 1..]);
-            attached.push_str(&line[..line.len() - line.trim_start_matches(' ').len()]);
-            attached.push_str(NAME);
-            attached.push(':');
+            attached.push_str(&envelope::opening(source.as_bytes(), root));
             attached.push_str(line_break);
         }
         inserted += attached.len() - start;

@@ -67,7 +67,7 @@ pub(super) fn detach(source: &str, root: &mut Root) {
 /// Edits that write `value` as entry `sops` at the end of every document.
 pub(in crate::document) fn attach(source: &[u8], roots: &[Root], value: &Value, style: &AttachmentStyle) -> Edits {
     let mut edits = Edits::new();
-    let line_break = if source.windows(2).any(|w| w == b"\r\n") { "\r\n" } else { "\n" };
+    let line_break = line_break(source);
     let Value::Object(map) = value else { return edits };
     for root in roots {
         if root.branch.flow {
@@ -76,26 +76,14 @@ pub(in crate::document) fn attach(source: &[u8], roots: &[Root], value: &Value, 
             edits.replace(Span { start: at, end: at }, text.as_bytes());
             continue;
         }
-        let is_empty = root.branch.items.iter().all(|item| matches!(item.node, Node::Comment(_)));
-        let margin = match is_empty {
-            true => 0,
-            // The span begins where the first entry does, also where that is a `?`, an anchor or a tag.
-            false => column_of(source, root.branch.span.start as usize),
-        };
         let unit = style.indent.or_else(|| indent_of(source, &root.branch)).unwrap_or(SOPS_INDENT);
         let at = root.attach_at as usize;
-        let mut text = String::new();
-        if at > 0 && source[at - 1] != b'\n' {
-            text.push_str(line_break);
-        }
-        text.push_str(&" ".repeat(margin));
-        text.push_str(attachment::NAME);
-        text.push(':');
-        let writer = Writer { unit, margin, line_break };
+        let mut text = opening(source, root);
+        let writer = Writer { unit, margin: margin(source, &root.branch), line_break };
         writer.map(&mut text, map, writer.next(0), false);
         text.push_str(line_break);
         // A document that says `null` in so many words has an empty map; the word must go.
-        if is_empty && !root.branch.span.is_empty() {
+        if is_empty(&root.branch) && !root.branch.span.is_empty() {
             edits.replace(root.branch.span, b"");
         }
         edits.replace(Span::new(at, at), text.as_bytes());
@@ -129,6 +117,27 @@ pub(super) fn place_in_flow(source: &[u8], branch: &Branch) -> (u32, &'static st
 /// Whether there is nothing but blanks and perhaps a comma between an entry and what follows.
 fn is_only_comma(gap: &[u8]) -> bool {
     gap.iter().all(|b| b.is_ascii_whitespace() || *b == b',')
+}
+
+/// How the entry begins at the end of a block document: a line break where none is there, and its name below the first key.
+pub(super) fn opening(source: &[u8], root: &Root) -> String {
+    let at = root.attach_at as usize;
+    let break_before = if at > 0 && source[at - 1] != b'\n' { line_break(source) } else { "" };
+    format!("{break_before}{}{}:", " ".repeat(margin(source, &root.branch)), attachment::NAME)
+}
+
+/// What ends the lines that are added.
+pub(super) fn line_break(source: &[u8]) -> &'static str {
+    if memchr::memmem::find(source, b"\r\n").is_some() { "\r\n" } else { "\n" }
+}
+
+/// Columns before the top-level keys. The span begins where the first entry does, also where that is a `?`, an anchor or a tag.
+fn margin(source: &[u8], branch: &Branch) -> usize {
+    if is_empty(branch) { 0 } else { column_of(source, branch.span.start as usize) }
+}
+
+fn is_empty(branch: &Branch) -> bool {
+    branch.items.iter().all(|item| matches!(item.node, Node::Comment(_)))
 }
 
 /// Columns by which the first nested block map of a document is indented.
