@@ -1,0 +1,47 @@
+//! One text after the other: candidates, judged, into findings. What all sources of texts call.
+
+use super::judge::{Where, judge};
+use super::{Engine, Findings, Source, Unscanned};
+
+/// What looks through texts, as the settings of this run say. Shared by all threads.
+pub struct Scanner {
+    /// The rules, compiled.
+    pub engine: Engine,
+}
+
+/// What was looked through and what was not, for a report that says so.
+#[derive(Debug, Default)]
+pub struct Coverage {
+    /// Texts looked through.
+    pub texts: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What was left out, and why: an incomplete scan.
+    pub unscanned: Vec<(Source, Unscanned)>,
+}
+
+impl Scanner {
+    /// Looks through a text and adds what it finds.
+    pub fn scan(&self, source: &Source, bytes: &[u8], findings: &mut Findings, coverage: &mut Coverage) {
+        let mut candidates = Vec::new();
+        let unscanned = self.engine.scan(bytes, &mut candidates);
+        coverage.texts += 1;
+        coverage.bytes += bytes.len() as u64;
+        coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
+        if candidates.is_empty() {
+            return;
+        }
+        let place = Where { path: source.path().map(|path| path.as_ref()), bytes };
+        let judged = judge(self.engine.rules(), place, candidates);
+        findings.add(self.engine.rules(), source, bytes, judged);
+    }
+}
+
+impl Coverage {
+    /// Adds what another thread looked through.
+    pub fn merge(&mut self, other: Self) {
+        self.texts += other.texts;
+        self.bytes += other.bytes;
+        self.unscanned.extend(other.unscanned);
+    }
+}
