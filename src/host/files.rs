@@ -199,7 +199,8 @@ pub enum Problem {
 }
 
 impl FileError {
-    pub(super) fn new(doing: &'static str, path: &Path, error: io::Error) -> Self {
+    /// What the system says of a file.
+    pub fn new(doing: &'static str, path: &Path, error: io::Error) -> Self {
         use io::ErrorKind as Kind;
         let problem = match error.kind() {
             Kind::NotFound if doing == "create" => Problem::NoFolder,
