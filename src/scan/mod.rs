@@ -10,7 +10,9 @@
 //!
 //! Where texts come from is not known here: `git`, `host` and `cli` bring them.
 
+mod archive;
 mod candidate;
+mod content;
 mod detector;
 mod engine;
 mod finding;
@@ -20,7 +22,9 @@ mod rule;
 mod ruleset;
 mod run;
 
+pub use archive::{ArchiveLimits, Member, is_archive, read_archive};
 pub use candidate::{Candidate, Confidence, Layer, Note, Severity};
+pub use content::Content;
 pub use detector::{Detector, Hit, Reach, Text};
 pub use engine::{Engine, Unscanned};
 pub use finding::{CommitRef, Finding, Findings, History, Place, Source, Suppression};
