@@ -3,7 +3,7 @@
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
 mod hooks;
-mod objects;
+mod reader;
 mod program;
 mod push;
 mod range;
@@ -11,7 +11,7 @@ mod repository;
 mod staged;
 
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
-pub use objects::{Commit, Entry, Objects};
+pub use reader::{Commit, Entry, ObjectReader};
 pub use program::{configured, hooks_folder, set_config};
 pub use push::{RefUpdate, pushed, received};
 pub use range::{Additions, NewBlob, Range};

@@ -9,7 +9,7 @@ use gix::ObjectId;
 use gix::bstr::{BString, ByteVec as _};
 use gix::objs::Kind;
 
-use super::{Commit, Entry, GitError, Objects, Repository};
+use super::{Commit, Entry, GitError, ObjectReader, Repository};
 use crate::scan::{Source, Unscanned};
 
 /// The commits that are reachable from some objects and not from others.
@@ -61,7 +61,7 @@ impl Repository {
         use gix::revision::plumbing::Spec;
         let fail = |error: &dyn std::fmt::Display| GitError::new(format!("find the commits `{words}`"), error);
         let spec = self.inner.rev_parse(words).map_err(|error| fail(&error))?.detach();
-        let parents = |id| Ok::<_, GitError>(self.objects()?.commit(id)?.map(|commit| commit.parents).unwrap_or_default());
+        let parents = |id| Ok::<_, GitError>(self.reader()?.commit(id)?.map(|commit| commit.parents).unwrap_or_default());
         Ok(match spec {
             Spec::Include(to) => Range { tips: vec![to], known: Vec::new() },
             Spec::Range { from, to } => Range { tips: vec![to], known: vec![from] },
@@ -76,7 +76,7 @@ impl Repository {
     }
 
     /// What a range brings.
-    pub fn additions(&self, objects: &Objects, range: &Range) -> Result<Additions, GitError> {
+    pub fn additions(&self, objects: &ObjectReader, range: &Range) -> Result<Additions, GitError> {
         let mut walk = Walk { objects, shallow: self.shallow()?, found: Additions::default(), seen: Seen::default() };
         walk.run(range);
         Ok(walk.found)
@@ -84,7 +84,7 @@ impl Repository {
 }
 
 struct Walk<'a> {
-    objects: &'a Objects,
+    objects: &'a ObjectReader,
     shallow: HashSet<ObjectId>,
     found: Additions,
     seen: Seen,
@@ -270,7 +270,7 @@ struct State {
 
 impl Additions {
     /// Which of some blobs are anywhere in the trees that the range stands on.
-    pub fn known_blobs(&self, objects: &Objects, blobs: &HashSet<ObjectId>) -> HashSet<ObjectId> {
+    pub fn known_blobs(&self, objects: &ObjectReader, blobs: &HashSet<ObjectId>) -> HashSet<ObjectId> {
         let mut waiting = self.boundary.clone();
         let mut seen = HashSet::new();
         let mut found = HashSet::new();

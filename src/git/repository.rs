@@ -10,7 +10,7 @@ use gix::ObjectId;
 use gix::bstr::{BStr, BString};
 use gix::objs::tree::EntryKind;
 
-use super::Objects;
+use super::ObjectReader;
 use crate::host::{Environment, Variable};
 
 /// No file that seal reads is larger.
@@ -137,11 +137,11 @@ impl Repository {
     }
 
     /// Its objects, as they are stored.
-    pub fn objects(&self) -> Result<Objects, GitError> {
+    pub fn reader(&self) -> Result<ObjectReader, GitError> {
         let mut folders = vec![self.inner.common_dir().join("objects")];
         // What a push brings lies in a folder of its own until it is accepted.
         folders.extend(self.surroundings.objects.iter().chain(&self.surroundings.alternates).cloned());
-        Objects::open(&folders, self.inner.object_hash())
+        ObjectReader::open(&folders, self.inner.object_hash())
     }
 
     /// The index; the one that git is about to commit, where it says so. `None` where there is none.

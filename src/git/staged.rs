@@ -7,12 +7,12 @@ use gix::bstr::{BStr, BString, ByteSlice as _};
 use gix::index::entry::{Flags, Stage};
 use gix::index::extension::Tree as CachedTree;
 
-use super::{Entry, GitError, NewBlob, Objects, Repository};
+use super::{Entry, GitError, NewBlob, ObjectReader, Repository};
 
 /// The versions of files that a commit made now would bring, and all sides of a conflict that is not resolved.
 ///
 /// A file that is only announced (`git add --intent-to-add`) has no content yet and is not among them.
-pub fn staged(repository: &Repository, objects: &Objects) -> Result<Vec<NewBlob>, GitError> {
+pub fn staged(repository: &Repository, objects: &ObjectReader) -> Result<Vec<NewBlob>, GitError> {
     let Some(index) = repository.index()? else { return Ok(Vec::new()) };
     let head = match repository.head_commit()? {
         Some(commit) => objects.commit(commit)?.map(|commit| commit.tree),
@@ -28,7 +28,7 @@ pub fn staged(repository: &Repository, objects: &Objects) -> Result<Vec<NewBlob>
 const MAX_PATH: usize = 4096;
 
 struct Compare<'a> {
-    objects: &'a Objects,
+    objects: &'a ObjectReader,
     index: &'a gix::index::State,
     found: Vec<NewBlob>,
 }

@@ -1,4 +1,4 @@
-//! Objects as they are stored: without replacements and grafts, and with those that a push has brought but git has not accepted.
+//! ObjectReader as they are stored: without replacements and grafts, and with those that a push has brought but git has not accepted.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::GitError;
 
 /// The objects of a repository. A clone of it is for another thread.
 #[derive(Clone)]
-pub struct Objects {
+pub struct ObjectReader {
     stores: Vec<gix::odb::HandleArc>,
     hash: gix::hash::Kind,
 }
@@ -41,7 +41,7 @@ pub struct Entry {
     pub id: ObjectId,
 }
 
-impl Objects {
+impl ObjectReader {
     /// Those in folders of objects, the first of which must be there.
     pub(super) fn open(folders: &[PathBuf], hash: gix::hash::Kind) -> Result<Self, GitError> {
         let mut stores = Vec::new();
