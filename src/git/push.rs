@@ -82,6 +82,12 @@ pub fn received(repository: &Repository, updates: &[RefUpdate]) -> Result<Range,
     Ok(Range { tips, known })
 }
 
+/// The commits of HEAD that no remote had when it was last fetched.
+pub fn unpushed(repository: &Repository) -> Result<Range, GitError> {
+    let known = repository.refs("refs/remotes/")?.into_iter().map(|(_, id)| id).collect();
+    Ok(Range { tips: repository.head_commit()?.into_iter().collect(), known })
+}
+
 impl Repository {
     /// All refs below a prefix, by full name, and the object each names.
     fn refs(&self, prefix: &str) -> Result<Vec<(BString, ObjectId)>, GitError> {

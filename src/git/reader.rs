@@ -117,6 +117,17 @@ impl ObjectReader {
         entries.collect::<Result<_, _>>().map(Some)
     }
 
+    /// What stands at a path, with `/`, in a tree; `None` for nothing.
+    pub fn at(&self, tree: ObjectId, path: &BString) -> Result<Option<ObjectId>, GitError> {
+        let mut id = tree;
+        for name in path.split(|byte| *byte == b'/') {
+            let Some(entries) = self.tree(id)? else { return Ok(None) };
+            let Some(entry) = entries.into_iter().find(|entry| entry.name == name) else { return Ok(None) };
+            id = entry.id;
+        }
+        Ok(Some(id))
+    }
+
     /// Follows tags: the tags on the way, then what they lead to, with its kind. `None` for what is not there.
     pub(super) fn peel(&self, id: ObjectId) -> Result<(Vec<ObjectId>, Option<(ObjectId, Kind)>), GitError> {
         let mut tags = Vec::new();

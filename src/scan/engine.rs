@@ -122,6 +122,16 @@ impl Engine {
         self.keywords.wanted_by(keyword.number).iter().map(reach).fold(Reach::Window(0), widest)
     }
 
+    /// The widest window around any keyword, of those that have one.
+    pub fn widest(&self) -> usize {
+        let of_rules = self.rules.iter().filter_map(|(rule, _)| self.pattern(rule)).map(|pattern| pattern.reach() + 1);
+        let of_detectors = self.detectors.iter().filter_map(|detector| match detector.reach() {
+            Reach::Window(bytes) => Some(bytes),
+            Reach::Document => None,
+        });
+        of_rules.chain(of_detectors).max().unwrap_or(0)
+    }
+
     /// The length of the longest keyword, in bytes.
     pub fn longest_keyword(&self) -> usize {
         self.keywords.longest()

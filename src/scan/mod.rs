@@ -44,4 +44,4 @@ pub use keywords::Keyword;
 pub use mark::Mark;
 pub use rule::{Edges, Rule, RuleError};
 pub use ruleset::{RuleIndex, Ruleset};
-pub use run::{Coverage, Scanner};
+pub use run::{Coverage, Part, Scanner, Start};
