@@ -35,6 +35,6 @@ pub use excerpt::{Excerpt, Piece};
 pub use finding::{CommitRef, Finding, Findings, History, MAX_PLACES, Place, Source, Suppression, sort};
 pub use fingerprint::{Fingerprint, Salt};
 pub use mark::Mark;
-pub use rule::{Edges, Rule, RuleError};
+pub use rule::{Edges, Near, Rule, RuleError};
 pub use ruleset::{RuleIndex, Ruleset};
 pub use run::{Coverage, Scanner};
