@@ -348,6 +348,14 @@ impl Finding {
 }
 
 impl Place {
+    /// What the rule's match has before the secret and behind it, as far as the excerpt goes.
+    pub fn around_secret(&self) -> (&[u8], &[u8]) {
+        let (before, behind) = self.excerpt.sides();
+        let start = before.len().saturating_sub(self.secret.start.saturating_sub(self.whole.start));
+        let end = behind.len().min(self.whole.end.saturating_sub(self.secret.end));
+        (&before[start..], &behind[..end])
+    }
+
     /// Before or behind another one of the same secret; equal where it is the same place.
     fn compare(&self, other: &Self) -> Ordering {
         self.source

@@ -42,6 +42,6 @@ pub use finding::{CommitRef, Finding, Findings, History, MAX_PLACES, Place, Sour
 pub use fingerprint::{Fingerprint, Salt};
 pub use keywords::Keyword;
 pub use mark::Mark;
-pub use rule::{Edges, Rule, RuleError};
+pub use rule::{Edges, Near, Rule, RuleError};
 pub use ruleset::{RuleIndex, Ruleset};
 pub use run::{Coverage, Part, Scanner, Start};
