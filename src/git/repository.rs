@@ -136,6 +136,14 @@ impl Repository {
         self.inner.workdir().is_none()
     }
 
+    /// Whether a folder lies in its working tree or in its own folder.
+    pub fn owns(&self, folder: &Path) -> bool {
+        // The folder itself may not be there yet.
+        let full = folder.ancestors().find_map(|folder| folder.canonicalize().ok());
+        let common = self.inner.common_dir().canonicalize().ok();
+        full.is_some_and(|full| full.starts_with(&self.root) || common.is_some_and(|common| full.starts_with(common)))
+    }
+
     /// Its objects, as they are stored.
     pub fn reader(&self) -> Result<ObjectReader, GitError> {
         let mut folders = vec![self.inner.common_dir().join("objects")];

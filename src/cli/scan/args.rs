@@ -55,6 +55,9 @@ pub struct SourceArgs {
     /// What the commits bring that no remote has
     #[arg(long, group = "source", conflicts_with = "paths")]
     pub unpushed: bool,
+    /// The lines that git gives to a hook, where they were read already.
+    #[arg(skip)]
+    pub lines: Option<Vec<u8>>,
     /// With --staged: only what stands on lines that HEAD does not have
     #[arg(long, requires = "staged")]
     pub changed_lines: bool,

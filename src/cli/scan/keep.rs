@@ -111,7 +111,7 @@ pub fn ignore(args: &IgnoreArgs, session: &Session) -> Result<(), Failure> {
 /// Runs `explain`.
 pub fn explain(args: &ExplainArgs, session: &Session) -> Result<(), Failure> {
     if !looks_like_fingerprint(&args.what) {
-        let outcome = Outcome::of_text(&args.what, session)?;
+        let outcome = Outcome::of_text("-", args.what.as_bytes(), session)?;
         if outcome.findings().is_empty() {
             return session.answer(b"no rule finds anything in it\n");
         }

@@ -13,7 +13,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::Instant;
 
-pub use args::{ScanArgs, SourceArgs};
+pub use args::{RuleArgs, ScanArgs, SourceArgs};
 
 use super::failure::{Failure, Kind};
 use super::session::Session;
@@ -23,7 +23,7 @@ use crate::host::{clock, target};
 use crate::host::tree::TreeOptions;
 use crate::report::{self, Format, Report};
 use crate::scan::{Applied, ArchiveLimits, Coverage, Finding, Findings};
-use args::{Progress, RuleArgs, ScanCommand, TellArgs};
+use args::{Progress, ScanCommand, TellArgs};
 use force::{InForce, Place};
 use look::{Look, Seen};
 
@@ -44,7 +44,7 @@ pub struct Outcome {
 const MAX_BLOB: usize = 64 << 20;
 
 /// A hook is given no more lines than this by an honest git.
-const MAX_LINES: u64 = 64 << 20;
+pub const MAX_LINES: u64 = 64 << 20;
 
 /// Runs it.
 pub fn run(args: ScanArgs, session: &Session) -> Result<(), Failure> {
@@ -70,13 +70,13 @@ pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<
     let fail = |error: GitError| Failure { kind: Kind::Usage, ..error.into() };
     let repository = Repository::open(Path::new("."), &session.environment).map_err(fail)?;
     if let Some(remote) = &source.pre_push {
-        let updates = RefUpdate::parse_pushed(&read_lines()?).map_err(fail)?;
+        let updates = RefUpdate::parse_pushed(&lines(source)?).map_err(fail)?;
         let (name, url) = (remote.first().map_or("", |name| name), remote.get(1).map_or("", |url| url));
         let range = git::pushed(&repository, name, url, &updates)?;
         return scan_objects(source, rules, session, &repository, &range, refs(&updates), started);
     }
     if source.pre_receive {
-        let updates = RefUpdate::parse_received(&read_lines()?).map_err(fail)?;
+        let updates = RefUpdate::parse_received(&lines(source)?).map_err(fail)?;
         let range = git::received(&repository, &updates)?;
         return scan_objects(source, rules, session, &repository, &range, refs(&updates), started);
     }
@@ -153,7 +153,10 @@ fn prepare(mut in_force: InForce, source: &SourceArgs, session: &Session) -> Res
 }
 
 /// The lines that git gives to a hook.
-fn read_lines() -> Result<Vec<u8>, Failure> {
+fn lines(source: &SourceArgs) -> Result<Vec<u8>, Failure> {
+    if let Some(lines) = &source.lines {
+        return Ok(lines.clone());
+    }
     let mut lines = Vec::new();
     let read = std::io::stdin().lock().take(MAX_LINES).read_to_end(&mut lines);
     read.map_err(|error| Failure::new(Kind::Usage, format!("cannot read standard input: {error}")))?;
@@ -260,13 +263,15 @@ impl Outcome {
         }
     }
 
-    /// A scan of nothing but a line of text.
-    fn of_text(text: &str, session: &Session) -> Result<Self, Failure> {
+    /// A scan of nothing but a text.
+    pub fn of_text(name: &str, text: &[u8], session: &Session) -> Result<Self, Failure> {
         let started = Instant::now();
-        let in_force = InForce::read(session, &Place::Folder(Path::new(".")), &RuleArgs::default())?;
+        let repository = Repository::open(Path::new("."), &session.environment).ok();
+        let folder = force::folder(repository.as_ref());
+        let in_force = InForce::read(session, &Place::Folder(&folder), &RuleArgs::default())?;
         let (in_force, look) = prepare(in_force, &SourceArgs::default(), session)?;
         let mut seen = look.nothing();
-        look.text(&crate::scan::Source::Input("-".into()), text.as_bytes(), &mut seen);
+        look.text(&crate::scan::Source::Input(name.into()), text, &mut seen);
         let findings = std::mem::take::<Findings>(&mut seen.findings).finish(look.scanner.engine.rules());
         Ok(Self::new(in_force, look, findings, seen, None, started))
     }
