@@ -28,7 +28,8 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         let file = property(&view.path(&place.source));
         let (line, end_line, column) = (place.line, place.end_line, place.column);
         // GitHub takes columns only where both are on one line.
-        let columns = if line == end_line { format!(",col={column},endColumn={}", place.end_column) } else { String::new() };
+        let columns =
+            if line == end_line { format!(",col={column},endColumn={}", place.end_column) } else { String::new() };
         let title = property(&format!("{} ({})", rule.title, finding.severity.name()));
         writeln!(
             out,

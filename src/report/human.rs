@@ -115,12 +115,17 @@ fn write_summary(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     for entry in report.applied.used().take(FEW) {
         let until = entry.until.as_deref().map(|until| format!(", until {until}")).unwrap_or_default();
         let reason = if entry.reason.is_empty() { "no reason given" } else { &entry.reason };
-        let text = format!("{} by {}: {}{until}", count(entry.findings, "finding"), shown(&entry.origin), shown(reason));
+        let text =
+            format!("{} by {}: {}{until}", count(entry.findings, "finding"), shown(&entry.origin), shown(reason));
         line(view, out, &format!("allowed: {text}"))?;
     }
     let unused_names = report.applied.used().count().saturating_sub(FEW);
     if unused_names > 0 {
-        line(view, out, &format!("allowed: and by {}", count(unused_names, "further entry").replace("entrys", "entries")))?;
+        line(
+            view,
+            out,
+            &format!("allowed: and by {}", count(unused_names, "further entry").replace("entrys", "entries")),
+        )?;
     }
     let mut words = String::from("scanned ");
     if let Some(commits) = summary.commits {
