@@ -143,6 +143,12 @@ impl Brought {
                     || blob.before.iter().any(|old| before.has(*old, &blob.path, finding.fingerprint))
             };
             let mut old: Vec<bool> = finding.places.iter().map(is_old).collect();
+            // The same version of a file at another path brings nothing new.
+            let old_blobs: HashSet<ObjectId> =
+                finding.places.iter().zip(&old).filter_map(|(place, old)| place.source.blob().filter(|_| *old)).collect();
+            for (place, old) in finding.places.iter().zip(&mut old) {
+                *old |= place.source.blob().is_some_and(|blob| old_blobs.contains(&blob));
+            }
             // What is new comes first, as that is what has to be acted on.
             let is_new = old.iter().any(|old| !old);
             if is_new {
