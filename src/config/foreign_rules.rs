@@ -133,9 +133,10 @@ pub(super) fn parse_gitleaks(text: &str, path: &Path) -> Result<(ScanSettings, O
         }
         unknown_keys(&what, &rule.rest, &mut warn);
         let _ = rule.tags;
-        let pattern = rule.regex.as_deref().and_then(|regex| {
-            pattern(regex, rule.secretgroup.max(1)).map_err(|problem| warn(&what, &problem)).ok()
-        });
+        let pattern = rule
+            .regex
+            .as_deref()
+            .and_then(|regex| pattern(regex, rule.secretgroup.max(1)).map_err(|problem| warn(&what, &problem)).ok());
         if rule.regex.is_some() && pattern.is_none() {
             continue;
         }
@@ -194,9 +195,8 @@ impl Allowlist {
                 let translated = in_rust_syntax(text, 0)?;
                 Regex::new(&translated).map_err(|_| format!("`{text}` is too large or has a class that is not known"))
             };
-            let mut take = |result: Result<Regex, String>| {
-                result.map_err(|problem| (is_whole = false, warn(what, &problem))).ok()
-            };
+            let mut take =
+                |result: Result<Regex, String>| result.map_err(|problem| (is_whole = false, warn(what, &problem))).ok();
             texts.iter().map(compile).filter_map(&mut take).collect()
         };
         let regexes = compiled(&self.regexes);

@@ -331,9 +331,11 @@ impl WrittenAllow {
             positions: Vec::new(),
         };
         if !entry.has_criteria() && entry.rules.is_empty() {
-            return Err("it does not say what may stay: rules, fingerprints, values, commits, paths, regexes, matches, \
+            return Err(
+                "it does not say what may stay: rules, fingerprints, values, commits, paths, regexes, matches, \
                         lines or words"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         Ok(entry)
     }

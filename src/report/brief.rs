@@ -25,7 +25,9 @@ pub(super) fn write(heading: &str, view: &View<'_>, out: &mut dyn Write) -> io::
     writeln!(out, "{heading}")?;
     let room = LINES - 2 - tail.len();
     for finding in stopping.iter().take(room) {
-        let Some(place) = finding.places.iter().find(|place| is_there(place)).or(finding.places.first()) else { continue };
+        let Some(place) = finding.places.iter().find(|place| is_there(place)).or(finding.places.first()) else {
+            continue;
+        };
         let history = place.history.as_ref().and_then(|history| history.first.as_ref());
         let commit = history.map(|commit| format!("  in commit {}", view.commit(commit))).unwrap_or_default();
         let title = super::shown(&view.rule(finding).title).to_string();

@@ -5,8 +5,25 @@ use std::io::{self, Write};
 use super::view::View;
 
 const COLUMNS: [&str; 19] = [
-    "fingerprint", "rule", "title", "severity", "confidence", "stops", "path", "line", "column", "key_path", "secret",
-    "blob", "commit", "author", "date", "in_head", "suppressed", "revoke", "fix",
+    "fingerprint",
+    "rule",
+    "title",
+    "severity",
+    "confidence",
+    "stops",
+    "path",
+    "line",
+    "column",
+    "key_path",
+    "secret",
+    "blob",
+    "commit",
+    "author",
+    "date",
+    "in_head",
+    "suppressed",
+    "revoke",
+    "fix",
 ];
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {

@@ -29,7 +29,10 @@ pub fn explain(report: &Report<'_>, finding: &Finding) -> String {
     };
     row("found by", &how);
     let secret = finding.secret.expose();
-    row("secret", &format!("{}, {} bytes, {:.1} bits of entropy a byte", view.secret(finding), secret.len(), entropy(secret)));
+    row(
+        "secret",
+        &format!("{}, {} bytes, {:.1} bits of entropy a byte", view.secret(finding), secret.len(), entropy(secret)),
+    );
     if let Some(least) = rule.entropy {
         row("entropy", &format!("the rule asks for {least:.1} or more"));
     }
@@ -99,5 +102,10 @@ pub(super) fn entropy(bytes: &[u8]) -> f64 {
     let mut counts = [0_usize; 256];
     bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
     let total = bytes.len() as f64;
-    counts.iter().filter(|count| **count > 0).map(|count| *count as f64 / total).map(|share| -share * share.log2()).sum()
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| *count as f64 / total)
+        .map(|share| -share * share.log2())
+        .sum()
 }

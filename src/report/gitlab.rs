@@ -20,9 +20,7 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let report = view.report;
     let time = timestamp(report.options.now).trim_end_matches('Z').to_owned();
     let tool = json!({ "id": "seal", "name": "seal", "version": report.options.version, "vendor": { "name": "seal" } });
-    let message = |gap: super::view::UnscannedView| {
-        json!({ "level": "warn", "value": format!("{} was not looked through: {}", gap.name, gap.reason) })
-    };
+    let message = |gap: super::view::UnscannedView| json!({ "level": "warn", "value": format!("{} was not looked through: {}", gap.name, gap.reason) });
     let messages: Vec<Value> = view.unscanned().into_iter().map(message).collect();
     let scan = json!({
         "analyzer": tool,

@@ -88,18 +88,15 @@ impl Leak {
 
     /// What is said on the terminal with `--verbose`.
     fn verbose(&self) -> String {
-        let mut rows = vec![
-            ("Finding", self.matched.as_str()),
-            ("Secret", &self.secret),
-            ("RuleID", &self.rule_id),
-        ];
+        let mut rows = vec![("Finding", self.matched.as_str()), ("Secret", &self.secret), ("RuleID", &self.rule_id)];
         let (entropy, line) = (self.entropy.to_string(), self.start_line.to_string());
         rows.push(("Entropy", &entropy));
         if !self.file.is_empty() {
             rows.extend([("File", self.file.as_str()), ("Line", &line)]);
         }
         if !self.commit.is_empty() {
-            let of_commit = [("Commit", &self.commit), ("Author", &self.author), ("Email", &self.email), ("Date", &self.date)];
+            let of_commit =
+                [("Commit", &self.commit), ("Author", &self.author), ("Email", &self.email), ("Date", &self.date)];
             rows.extend(of_commit.map(|(name, value)| (name, value.as_str())));
         }
         rows.push(("Fingerprint", &self.fingerprint));
@@ -162,8 +159,22 @@ pub(super) fn write_json(view: &View<'_>, out: &mut dyn Write) -> io::Result<()>
 
 pub(super) fn write_csv(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let columns = [
-        "RuleID", "Commit", "File", "SymlinkFile", "Secret", "Match", "StartLine", "EndLine", "StartColumn", "EndColumn",
-        "Author", "Message", "Date", "Email", "Fingerprint", "Tags",
+        "RuleID",
+        "Commit",
+        "File",
+        "SymlinkFile",
+        "Secret",
+        "Match",
+        "StartLine",
+        "EndLine",
+        "StartColumn",
+        "EndColumn",
+        "Author",
+        "Message",
+        "Date",
+        "Email",
+        "Fingerprint",
+        "Tags",
     ];
     let mut leaks = leaks(view).peekable();
     if leaks.peek().is_some() {
@@ -199,7 +210,8 @@ pub(super) fn write_junit(view: &View<'_>, out: &mut dyn Write) -> io::Result<()
     writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>")?;
     writeln!(out, "\t<testsuite failures=\"{many}\" name=\"gitleaks\" tests=\"{many}\" time=\"\">")?;
     for leak in leaks {
-        let mut message = format!("{} has detected a secret in file {}, line {}", leak.rule_id, leak.file, leak.start_line);
+        let mut message =
+            format!("{} has detected a secret in file {}, line {}", leak.rule_id, leak.file, leak.start_line);
         if !leak.commit.is_empty() {
             message += &format!(", at commit {}", leak.commit);
         }

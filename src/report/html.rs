@@ -45,8 +45,14 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "<div class=\"sum\"><b class=\"{severity}\">{many}</b>{severity}</div>")?;
     }
     writeln!(out, "<div class=\"sum\"><b>{}</b>let through</div>\n</div>", summary.suppressed)?;
-    writeln!(out, "<div class=\"tools\" id=\"tools\" hidden><input type=\"search\" id=\"search\" aria-label=\"Search\"")?;
-    writeln!(out, " placeholder=\"Search rules, paths, people, ids\"><label><input type=\"checkbox\" id=\"through\" checked>")?;
+    writeln!(
+        out,
+        "<div class=\"tools\" id=\"tools\" hidden><input type=\"search\" id=\"search\" aria-label=\"Search\""
+    )?;
+    writeln!(
+        out,
+        " placeholder=\"Search rules, paths, people, ids\"><label><input type=\"checkbox\" id=\"through\" checked>"
+    )?;
     writeln!(out, " let through</label><span class=\"faint\" id=\"left\"></span></div>\n<table>\n<thead><tr>")?;
     writeln!(out, "<th>Severity</th><th>Secret</th><th>Where</th><th>Id</th></tr></thead>\n<tbody>")?;
     for finding in report.told() {
@@ -72,7 +78,8 @@ fn write_gaps(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn write_row(view: &View<'_>, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
-    let Some(place) = finding.places.iter().find(|place| super::view::is_there(place)).or(finding.places.first()) else {
+    let Some(place) = finding.places.iter().find(|place| super::view::is_there(place)).or(finding.places.first())
+    else {
         return Ok(());
     };
     let rule = view.rule(finding);

@@ -55,7 +55,9 @@ pub(super) fn write_finding(view: &View<'_>, finding: &Finding, out: &mut dyn Wr
     let renderer = if options.colour { Renderer::styled() } else { Renderer::plain() };
     let decor = if options.utf8 { DecorStyle::Unicode } else { DecorStyle::Ascii };
     let text = renderer.decor_style(decor).term_width(options.width).render(&[group]);
-    line(view, out, &text)
+    // Between the place and the line stands a sign for lines left out, of which there are none.
+    let is_gap = |line: &&str| line.contains('⸬') && !line.contains(['│', '├', '╰']) || line.trim() == "...";
+    text.lines().filter(|text| !is_gap(text)).try_for_each(|text| line(view, out, text))
 }
 
 /// What is said below the line: a name and some words each.
@@ -115,12 +117,17 @@ fn write_summary(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     for entry in report.applied.used().take(FEW) {
         let until = entry.until.as_deref().map(|until| format!(", until {until}")).unwrap_or_default();
         let reason = if entry.reason.is_empty() { "no reason given" } else { &entry.reason };
-        let text = format!("{} by {}: {}{until}", count(entry.findings, "finding"), shown(&entry.origin), shown(reason));
+        let text =
+            format!("{} by {}: {}{until}", count(entry.findings, "finding"), shown(&entry.origin), shown(reason));
         line(view, out, &format!("allowed: {text}"))?;
     }
     let unused_names = report.applied.used().count().saturating_sub(FEW);
     if unused_names > 0 {
-        line(view, out, &format!("allowed: and by {}", count(unused_names, "further entry").replace("entrys", "entries")))?;
+        line(
+            view,
+            out,
+            &format!("allowed: and by {}", count(unused_names, "further entry").replace("entrys", "entries")),
+        )?;
     }
     let mut words = String::from("scanned ");
     if let Some(commits) = summary.commits {

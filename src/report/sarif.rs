@@ -86,7 +86,10 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     // All but the results, which follow as they were made.
     let run = Value::Object(run).to_string();
-    writeln!(out, "{{\"$schema\": \"https://json.schemastore.org/sarif-2.1.0.json\", \"version\": \"2.1.0\", \"runs\": [")?;
+    writeln!(
+        out,
+        "{{\"$schema\": \"https://json.schemastore.org/sarif-2.1.0.json\", \"version\": \"2.1.0\", \"runs\": ["
+    )?;
     write!(out, "{}, \"results\": [", &run[..run.len() - 1])?;
     for (index, result) in results.iter().enumerate() {
         write!(out, "{}\n{result}", if index == 0 { "" } else { "," })?;

@@ -151,7 +151,8 @@ impl<'a> View<'a> {
     pub(super) fn refs(&self, history: &History) -> String {
         const FEW: usize = 3;
         let short = |name: &gix::bstr::BString| {
-            let name = ["refs/heads/", "refs/tags/", "refs/"].iter().find_map(|start| name.strip_prefix(start.as_bytes()));
+            let name =
+                ["refs/heads/", "refs/tags/", "refs/"].iter().find_map(|start| name.strip_prefix(start.as_bytes()));
             name.map(<[u8]>::to_vec)
         };
         let name = |full: &gix::bstr::BString| self.text(&short(full).unwrap_or_else(|| full.to_vec()), As::Shown);

@@ -26,9 +26,6 @@ mod tests {
     #[test]
     fn nothing_leaves_its_place() {
         let text = "<script>\"a\" & 'b'\u{1b}[2J\u{0}\n\u{202e}x\u{fffe}é";
-        assert_eq!(
-            escaped(text),
-            "&lt;script&gt;&quot;a&quot; &amp; &#39;b&#39;\\u001b[2J\\u0000\n\\u202ex\\ufffeé"
-        );
+        assert_eq!(escaped(text), "&lt;script&gt;&quot;a&quot; &amp; &#39;b&#39;\\u001b[2J\\u0000\n\\u202ex\\ufffeé");
     }
 }

@@ -289,7 +289,9 @@ impl Allow {
             for word in words {
                 match (word.split_once('='), kind) {
                     (Some(("until", date)), _) => entry.until = Some(parse_date(date).map_err(fail)?),
-                    (None, "fp") if entry.paths.is_empty() => entry.paths.add_globs(&[word.to_owned()]).map_err(fail)?,
+                    (None, "fp") if entry.paths.is_empty() => {
+                        entry.paths.add_globs(&[word.to_owned()]).map_err(fail)?
+                    }
                     (None, "path") if entry.rules.is_empty() => entry.rules.push(word.to_owned()),
                     _ => return Err(fail("until=DATE or `# reason` was expected behind what it covers".into())),
                 }
