@@ -88,6 +88,21 @@ impl Terminal {
         self.can_ask
     }
 
+    /// Whether answers are coloured.
+    pub fn colours_answers(&self) -> bool {
+        self.out_colour
+    }
+
+    /// Whether somebody looks at standard output.
+    pub fn answers_are_seen(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Writes text of several lines to standard error, which must be safe for a terminal already.
+    pub fn note_text(&mut self, text: &[u8]) {
+        print_error(&String::from_utf8_lossy(text));
+    }
+
     /// Whether signs beyond ASCII can be shown.
     pub fn is_utf8(&self) -> bool {
         self.utf8

@@ -238,9 +238,9 @@ pub fn write(format: Format, report: &Report<'_>, out: &mut dyn Write) -> io::Re
 
 /// Writes what stopped a hook, in at most 20 lines: what, where, how to fix it, how to let it through.
 ///
-/// `heading` is the first line: what was stopped.
-pub fn write_brief(heading: &str, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    brief::write(heading, &View::new(report), out)
+/// `heading` is the first line: what was stopped. `advice` is said before how to let it through.
+pub fn write_brief(heading: &str, advice: &[String], report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    brief::write(heading, advice, &View::new(report), out)
 }
 
 impl Report<'_> {

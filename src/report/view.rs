@@ -338,6 +338,8 @@ pub(super) fn why_unscanned(reason: Unscanned) -> &'static str {
         Unscanned::Missing => "not there: a partial or shallow clone, or a damaged repository",
         Unscanned::Unreadable => "cannot be read",
         Unscanned::TooManyLayers => "more or deeper encodings than are followed",
+        Unscanned::TooDeep => "an archive in more archives than are followed",
+        Unscanned::TooMuch => "an archive of more entries or bytes than are followed",
     }
 }
 

@@ -1,26 +1,23 @@
 //! From bytes to candidates: keywords first, then the patterns and detectors of those that stand in the text.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use regex_automata::Input;
-use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
-
+use super::keywords::{Keyword, Keywords};
+use super::pattern::{self, Pattern};
 use super::{Candidate, Detector, Edges, Hit, Reach, Rule, RuleError, RuleIndex, Ruleset, Text};
 
 /// The rules and detectors in force, ready to look through texts. Shared by all threads.
 pub struct Engine {
     rules: Ruleset,
     detectors: Vec<Box<dyn Detector>>,
-    keywords: AhoCorasick,
-    /// Who wants a keyword, by the keyword's number.
-    wanted_by: Vec<Vec<Wanted>>,
+    keywords: Keywords<Wanted>,
     patterns: Vec<Option<Pattern>>,
+    /// What threads need to look through a text, kept for the next one.
+    idle: Mutex<Vec<Scratch>>,
 }
 
-/// What a scan left out, and why.
+/// What was left out of a scan, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unscanned {
     /// More matches than a text may have.
@@ -33,60 +30,53 @@ pub enum Unscanned {
     Unreadable,
     /// More or deeper encodings than are followed.
     TooManyLayers,
+    /// An archive in more archives than are followed.
+    TooDeep,
+    /// An archive of more entries or bytes than are followed.
+    TooMuch,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Wanted {
-    Rule(usize),
+    Rule { rule: RuleIndex, case_counts: bool, keyword: usize },
     Detector { detector: usize, keyword: usize },
 }
 
-struct Pattern {
-    text: String,
-    /// The longest match.
-    max_len: usize,
-    compiled: OnceLock<Regex>,
+#[derive(Default)]
+struct Scratch {
+    patterns: Vec<Option<pattern::Scratch>>,
+    keywords: Vec<Keyword>,
+    hits: Vec<Vec<Hit>>,
+    /// How many keywords of a rule were tried in the text at hand.
+    tried: Vec<u32>,
 }
 
-/// The longest match of a pattern without a bound, where its rule states none.
-const MAX_LEN: usize = 512;
+/// A rule is tried at no more places of a text.
+const MAX_TRIES: u32 = 100_000;
 
-/// No text has more candidates of one rule.
+/// A text has no more candidates.
 const MAX_CANDIDATES: usize = 10_000;
 
 impl Engine {
     /// Compiles rules. Fails where a pattern is not one.
     pub fn new(rules: Ruleset, detectors: Vec<Box<dyn Detector>>) -> Result<Self, RuleError> {
-        let mut words: Vec<String> = Vec::new();
-        let mut wanted_by: Vec<Vec<Wanted>> = Vec::new();
-        let mut numbers = std::collections::HashMap::new();
-        let mut want = |word: &str, wanted: Wanted| {
-            let word = word.to_ascii_lowercase();
-            let number = *numbers.entry(word.clone()).or_insert_with(|| {
-                words.push(word);
-                wanted_by.push(Vec::new());
-                wanted_by.len() - 1
-            });
-            wanted_by[number].push(wanted);
-        };
+        let mut keywords = Keywords::new();
         let mut patterns = Vec::new();
         for (index, rule) in rules.iter() {
             patterns.push(Pattern::of(rule)?);
             if rule.pattern.is_some() {
-                rule.keywords.iter().for_each(|word| want(word, Wanted::Rule(usize::from(index.0))));
+                for (keyword, word) in rule.keywords.iter().enumerate() {
+                    keywords.want(word, Wanted::Rule { rule: index, case_counts: rule.keyword_case, keyword });
+                }
             }
         }
         for (detector, found_by) in detectors.iter().enumerate() {
             for (keyword, word) in found_by.keywords().iter().enumerate() {
-                want(word, Wanted::Detector { detector, keyword });
+                keywords.want(word, Wanted::Detector { detector, keyword });
             }
         }
-        let keywords = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .build(&words)
-            .map_err(|error| RuleError { file: "keywords".to_owned(), problem: error.to_string() })?;
-        Ok(Self { rules, detectors, keywords, wanted_by, patterns })
+        keywords.check()?;
+        Ok(Self { rules, detectors, keywords, patterns, idle: Mutex::default() })
     }
 
     /// The rules in force.
@@ -96,107 +86,139 @@ impl Engine {
 
     /// Adds the candidates of a text, by offset, and says what was left out.
     pub fn scan(&self, bytes: &[u8], found: &mut Vec<Candidate>) -> Vec<Unscanned> {
-        let text = Text { bytes, depth: 0 };
+        let mut scratch = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let mut keywords = std::mem::take(&mut scratch.keywords);
+        keywords.clear();
+        self.find_keywords(bytes, 0..bytes.len(), &mut keywords);
+        let unscanned = self.confirm_with(&mut scratch, bytes, &keywords, found);
+        scratch.keywords = keywords;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        unscanned
+    }
+
+    /// Adds every keyword within a range of a text, by where it ends: the first step of a scan, and the one that looks at all bytes.
+    pub fn find_keywords(&self, bytes: &[u8], range: Range<usize>, keywords: &mut Vec<Keyword>) {
+        self.keywords.find(bytes, range, |keyword| keywords.push(keyword));
+    }
+
+    /// Adds the candidates at the keywords of a text, by offset: the second step of a scan.
+    pub fn confirm(&self, bytes: &[u8], keywords: &[Keyword], found: &mut Vec<Candidate>) -> Vec<Unscanned> {
+        let mut scratch = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let unscanned = self.confirm_with(&mut scratch, bytes, keywords, found);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        unscanned
+    }
+
+    /// How far a keyword's candidates depend on what surrounds it: the widest window of those who want it.
+    pub fn reach(&self, keyword: Keyword) -> Reach {
+        let reach = |wanted: &Wanted| match wanted {
+            Wanted::Rule { rule, .. } => Reach::Window(self.pattern(*rule).map_or(0, Pattern::reach) + 1),
+            Wanted::Detector { detector, .. } => self.detectors[*detector].reach(),
+        };
+        let widest = |one: Reach, other: Reach| match (one, other) {
+            (Reach::Window(one), Reach::Window(other)) => Reach::Window(one.max(other)),
+            _ => Reach::Document,
+        };
+        self.keywords.wanted_by(keyword.number).iter().map(reach).fold(Reach::Window(0), widest)
+    }
+
+    /// The widest window around any keyword, of those that have one.
+    pub fn widest(&self) -> usize {
+        let of_rules = self.rules.iter().filter_map(|(rule, _)| self.pattern(rule)).map(|pattern| pattern.reach() + 1);
+        let of_detectors = self.detectors.iter().filter_map(|detector| match detector.reach() {
+            Reach::Window(bytes) => Some(bytes),
+            Reach::Document => None,
+        });
+        of_rules.chain(of_detectors).max().unwrap_or(0)
+    }
+
+    /// The length of the longest keyword, in bytes.
+    pub fn longest_keyword(&self) -> usize {
+        self.keywords.longest()
+    }
+
+    fn confirm_with(
+        &self,
+        scratch: &mut Scratch,
+        bytes: &[u8],
+        keywords: &[Keyword],
+        found: &mut Vec<Candidate>,
+    ) -> Vec<Unscanned> {
+        if keywords.is_empty() {
+            return Vec::new();
+        }
         let before = found.len();
-        let mut windows: Vec<(usize, Range<usize>)> = Vec::new();
-        let mut hits: Vec<(usize, Hit)> = Vec::new();
-        for hit in self.keywords.find_overlapping_iter(bytes) {
-            for wanted in &self.wanted_by[hit.pattern().as_usize()] {
+        let mut too_many = false;
+        scratch.patterns.resize_with(self.patterns.len(), || None);
+        scratch.hits.resize_with(self.detectors.len(), Vec::new);
+        scratch.tried.clear();
+        scratch.tried.resize(self.patterns.len(), 0);
+        for &Keyword { start, end, number } in keywords {
+            for wanted in self.keywords.wanted_by(number) {
                 match *wanted {
-                    Wanted::Rule(rule) => {
-                        let reach = self.patterns[rule].as_ref().map_or(0, |pattern| pattern.max_len);
-                        let window = hit.start().saturating_sub(reach)..(hit.end() + reach).min(bytes.len());
-                        windows.push((rule, window));
-                    }
-                    Wanted::Detector { detector, keyword } => {
-                        hits.push((detector, Hit { keyword, start: hit.start(), end: hit.end() }));
+                    Wanted::Detector { detector, keyword } => scratch.hits[detector].push(Hit { keyword, start, end }),
+                    Wanted::Rule { rule, case_counts, keyword } => {
+                        let at = usize::from(rule.0);
+                        if case_counts && self.rules.rule(rule).keywords[keyword].as_bytes() != &bytes[start..end] {
+                            continue;
+                        }
+                        scratch.tried[at] += 1;
+                        if scratch.tried[at] > MAX_TRIES || found.len() - before >= MAX_CANDIDATES {
+                            too_many = true;
+                            continue;
+                        }
+                        let Some(pattern) = self.pattern(rule) else { continue };
+                        if let Some(matched) = pattern.find(bytes, start..end, &mut scratch.patterns[at]) {
+                            self.accept(rule, bytes, matched, found);
+                        }
                     }
                 }
             }
         }
-        windows.sort_by_key(|(rule, window)| (*rule, window.start));
-        let mut unscanned = Vec::new();
+        let text = Text { bytes, depth: 0 };
+        for (detector, hits) in self.detectors.iter().zip(&mut scratch.hits) {
+            if !hits.is_empty() {
+                hits.sort_unstable_by_key(|hit| (hit.start, hit.end));
+                detector.find(&text, hits, found);
+                hits.clear();
+            }
+        }
+        let place = |one: &Candidate| (one.secret.start, one.secret.end, one.rule, one.whole.start, one.whole.end);
+        found[before..].sort_by_key(place);
+        // A match that holds two keywords was found at each.
+        let mut last = None;
         let mut at = 0;
-        while at < windows.len() {
-            let (rule, mut window) = windows[at].clone();
+        found.retain(|candidate| {
             at += 1;
-            while at < windows.len() && windows[at].0 == rule && windows[at].1.start <= window.end {
-                window.end = window.end.max(windows[at].1.end);
-                at += 1;
-            }
-            self.confirm(rule, bytes, window, found);
-            if found.len() - before > MAX_CANDIDATES {
-                unscanned.push(Unscanned::TooManyMatches);
-                break;
-            }
-        }
-        hits.sort_by_key(|(detector, hit)| (*detector, hit.start, hit.end));
-        for of_one in hits.chunk_by(|one, other| one.0 == other.0) {
-            let hits: Vec<Hit> = of_one.iter().map(|(_, hit)| *hit).collect();
-            self.detectors[of_one[0].0].find(&text, &hits, found);
-        }
-        found[before..].sort_by_key(|candidate| (candidate.secret.start, candidate.secret.end, candidate.rule));
-        unscanned
-    }
-
-    /// Adds the matches of a rule in a window.
-    fn confirm(&self, rule: usize, bytes: &[u8], window: Range<usize>, found: &mut Vec<Candidate>) {
-        let Some(pattern) = &self.patterns[rule] else { return };
-        let written = self.rules.rule(RuleIndex(rule as u16));
-        let regex = pattern.compiled();
-        for captures in regex.captures_iter(Input::new(bytes).span(window)) {
-            let Some(whole) = captures.get_match().map(|found| found.range()) else { continue };
-            let group = captures.get_group_by_name("secret").or_else(|| captures.get_group(1));
-            let secret = group.map_or(whole.clone(), |group| group.start..group.end);
-            if !edges_allow(written.edges, bytes, &secret) {
-                continue;
-            }
-            found.push(Candidate {
-                rule: RuleIndex(rule as u16),
-                whole,
-                secret,
-                decoded: None,
-                layers: Vec::new(),
-                confidence: written.confidence,
-                severity: None,
-                notes: Vec::new(),
-                key_path: None,
-            });
-        }
-    }
-
-    /// The largest distance from a keyword that matters to rules and detectors with a window.
-    pub fn reach(&self) -> usize {
-        let patterns = self.patterns.iter().flatten().map(|pattern| pattern.max_len);
-        let detectors = self.detectors.iter().filter_map(|detector| match detector.reach() {
-            Reach::Window(bytes) => Some(bytes),
-            Reach::Document => None,
+            let this = place(candidate);
+            let is_new = at <= before || last != Some(this);
+            last = Some(this);
+            is_new
         });
-        patterns.chain(detectors).max().unwrap_or(0)
-    }
-}
-
-impl Pattern {
-    fn of(rule: &Rule) -> Result<Option<Self>, RuleError> {
-        let Some(text) = &rule.pattern else { return Ok(None) };
-        let fail = |problem: String| RuleError { file: rule.id.clone(), problem };
-        let parsed = regex_syntax::ParserBuilder::new()
-            .utf8(false)
-            .unicode(false)
-            .build()
-            .parse(text)
-            .map_err(|error| fail(error.to_string()))?;
-        let bound = parsed.properties().maximum_len();
-        let max_len = rule.max_len.or(bound).unwrap_or(MAX_LEN);
-        Ok(Some(Self { text: text.clone(), max_len, compiled: OnceLock::new() }))
+        if too_many { vec![Unscanned::TooManyMatches] } else { Vec::new() }
     }
 
-    fn compiled(&self) -> &Regex {
-        self.compiled.get_or_init(|| {
-            let syntax = syntax::Config::new().utf8(false).unicode(false);
-            let built = Regex::builder().syntax(syntax).configure(Regex::config().utf8_empty(false)).build(&self.text);
-            built.expect("the pattern was parsed when the rule was")
-        })
+    /// Adds a match, if what the rule asks beyond its pattern holds.
+    fn accept(&self, rule: RuleIndex, bytes: &[u8], matched: pattern::Found, found: &mut Vec<Candidate>) {
+        let written: &Rule = self.rules.rule(rule);
+        if !edges_allow(written.edges, bytes, &matched.secret) {
+            return;
+        }
+        found.push(Candidate {
+            rule,
+            whole: matched.whole,
+            secret: matched.secret,
+            decoded: None,
+            layers: Vec::new(),
+            confidence: written.confidence,
+            severity: None,
+            notes: Vec::new(),
+            key_path: None,
+        });
+    }
+
+    fn pattern(&self, rule: RuleIndex) -> Option<&Pattern> {
+        self.patterns[usize::from(rule.0)].as_ref()
     }
 }
 

@@ -11,7 +11,7 @@ use gix::bstr::BString;
 
 use super::excerpt::{Excerpt, Secrets};
 use super::mark::{Mark, mark_beside};
-use super::{Candidate, Confidence, Fingerprint, Layer, Note, RuleIndex, Ruleset, Salt, Severity};
+use super::{Candidate, Confidence, Fingerprint, Layer, Note, RuleIndex, Ruleset, Salt, Severity, Start};
 use crate::crypt::Plaintext;
 
 /// A leaked secret.
@@ -182,6 +182,30 @@ impl Findings {
     /// None yet. Fingerprints are keyed with `salt`.
     pub fn new(salt: Salt) -> Self {
         Self { salt, by_fingerprint: BTreeMap::new() }
+    }
+
+    /// None, for the same salt.
+    pub(super) fn none(&self) -> Self {
+        Self::new(self.salt.clone())
+    }
+
+    /// Of a part of a text, keeps what begins in `own`, and moves it to where it is in the whole text.
+    pub(super) fn keep_own(&mut self, own: &Range<usize>, start: Start) {
+        self.by_fingerprint.retain(|_, finding| {
+            finding.places.retain_mut(|place| {
+                let is_own = own.contains(&place.secret.start);
+                for range in [&mut place.secret, &mut place.whole] {
+                    *range = range.start + start.offset..range.end + start.offset;
+                }
+                for (line, column) in [(&mut place.line, &mut place.column), (&mut place.end_line, &mut place.end_column)] {
+                    *column += if *line == 1 { start.columns } else { 0 };
+                    *line += start.lines;
+                }
+                is_own
+            });
+            finding.place_count = finding.places.len();
+            !finding.places.is_empty()
+        });
     }
 
     /// Whether there are none.
