@@ -11,6 +11,7 @@
 //! Where texts come from is not known here: `git`, `host` and `cli` bring them.
 
 mod candidate;
+mod delta;
 mod detector;
 mod engine;
 mod finding;
@@ -21,6 +22,7 @@ mod ruleset;
 mod run;
 
 pub use candidate::{Candidate, Confidence, Layer, Note, Severity};
+pub use delta::{Known, Piece};
 pub use detector::{Detector, Hit, Reach, Text};
 pub use engine::{Engine, Unscanned};
 pub use finding::{CommitRef, Finding, Findings, History, Place, Source, Suppression};
