@@ -4,8 +4,7 @@
 //! version (which keywords stand where, and of which nothing came) holds wherever a piece was copied with enough around it. The
 //! candidates are the very same as those of [`Engine::scan`]: the tests compare the two on random changes.
 
-use super::engine::KeywordHit;
-use super::{Candidate, Engine, Unscanned};
+use super::{Candidate, Engine, Keyword, Reach, Unscanned};
 
 /// A part of a text that is a changed version of another; all parts in order make up the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,95 +26,154 @@ pub enum Piece {
 /// What is known of a text once it was looked through: enough to look through a changed version of it. It holds no byte of it.
 #[derive(Debug, Default)]
 pub struct Known {
-    hits: Vec<KeywordHit>,
+    hits: Vec<Hit>,
     len: usize,
 }
 
-impl Engine {
-    /// [`Engine::scan`], with what is to be known of the text in `known`, whose former content is lost.
-    pub fn look(&self, bytes: &[u8], known: &mut Known, found: &mut Vec<Candidate>) -> Vec<Unscanned> {
-        known.len = bytes.len();
-        known.hits.clear();
-        self.keyword_hits(bytes, 0..bytes.len(), &mut known.hits);
-        self.confirm(bytes, &mut known.hits, found)
+/// Looks through texts and changed versions of them; one a thread.
+pub struct Versions<'a> {
+    engine: &'a Engine,
+    longest_keyword: usize,
+    /// How many bytes around a keyword matter, by its number; `None` where it is all of the text. Filled as needed.
+    reach: Vec<Option<Option<u32>>>,
+    hits: Vec<Hit>,
+    keywords: Vec<Keyword>,
+}
+
+/// A keyword in a text, and what came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Hit {
+    start: u32,
+    end: u32,
+    number: u32,
+    /// Nothing was found around it, and what was around it is still there.
+    barren: bool,
+}
+
+/// A text with more keywords is always looked through as a whole: a limit may be reached, and what is left out must not depend on
+/// how a text is stored.
+const MAX_KEYWORDS: usize = 50_000;
+
+impl<'a> Versions<'a> {
+    /// Nothing looked through yet.
+    pub fn new(engine: &'a Engine) -> Self {
+        let longest_keyword = engine.longest_keyword();
+        Self { engine, longest_keyword, reach: Vec::new(), hits: Vec::new(), keywords: Vec::new() }
+    }
+
+    /// [`Engine::scan`], and what is to be known of the text.
+    pub fn look(&mut self, bytes: &[u8], found: &mut Vec<Candidate>) -> (Known, Vec<Unscanned>) {
+        self.hits.clear();
+        self.search(bytes, 0, bytes.len());
+        self.confirm(bytes, found)
     }
 
     /// The same, for a text that is `pieces` of another of which `base` is known.
     ///
     /// Copied pieces lie within the other text, and the pieces are as long as `bytes` together.
     pub fn look_again(
-        &self,
+        &mut self,
         base: &Known,
         pieces: &[Piece],
         bytes: &[u8],
-        known: &mut Known,
         found: &mut Vec<Candidate>,
-    ) -> Vec<Unscanned> {
-        known.len = bytes.len();
-        known.hits.clear();
-        let overlap = self.longest_keyword().saturating_sub(1);
-        // Up to here the text was searched for keywords, or carried over.
+    ) -> (Known, Vec<Unscanned>) {
+        self.hits.clear();
+        // Up to here the text was searched for keywords, or they were carried over.
         let mut done = 0;
         let mut at = 0;
         for piece in pieces {
-            let Piece::Copied { from, len } = *piece else {
-                let Piece::New { len } = *piece else { continue };
-                at += len;
-                continue;
+            let (from, len) = match *piece {
+                Piece::Copied { from, len } => (from, len),
+                Piece::New { len } => {
+                    at += len;
+                    continue;
+                }
             };
-            // A short piece is not worth carrying over: searching it is cheaper than the two seams.
-            if len > 2 * overlap {
-                self.seam(bytes, done, at, overlap, &mut known.hits);
-                self.carry(base, from..from + len, at, bytes.len(), &mut known.hits);
+            // Searching a short piece is cheaper than the two seams. A piece that is carried over is longer than both.
+            if len > 2 * self.longest_keyword {
+                self.search(bytes, done, at);
+                self.carry(base, from..from + len, at, bytes.len());
                 done = at + len;
             }
             at += len;
         }
-        self.seam(bytes, done, bytes.len(), overlap, &mut known.hits);
-        self.confirm(bytes, &mut known.hits, found)
+        self.search(bytes, done, bytes.len());
+        // What stands across a seam may end behind the first that were carried over.
+        self.hits.sort_unstable_by_key(|hit| (hit.end, hit.start, hit.number));
+        self.confirm(bytes, found)
     }
 
-    /// Adds the keywords that are not wholly before `start` and not wholly behind `end`, where pieces that were carried over end and
-    /// start again.
-    fn seam(&self, bytes: &[u8], start: usize, end: usize, overlap: usize, hits: &mut Vec<KeywordHit>) {
+    /// Adds the keywords that are neither wholly before `start` nor wholly behind `end`: what lies there was, or will be, carried over.
+    fn search(&mut self, bytes: &[u8], start: usize, end: usize) {
+        let overlap = self.longest_keyword.saturating_sub(1);
         let part = start.saturating_sub(overlap)..end.saturating_add(overlap).min(bytes.len());
-        let before = hits.len();
-        self.keyword_hits(bytes, part, hits);
-        // Of what it carries over, each piece is longer than the seams on both of its sides.
-        let mut kept = before;
-        for index in before..hits.len() {
-            let hit = hits[index];
-            let is_before = self.extent(hit).0 <= start && start > 0;
-            let is_behind = hit.start as usize >= end && end < bytes.len();
-            if !is_before && !is_behind {
-                hits[kept] = hit;
-                kept += 1;
+        self.keywords.clear();
+        self.engine.find_keywords(bytes, part, &mut self.keywords);
+        for &Keyword { start: first, end: last, number } in &self.keywords {
+            if (last > start || start == 0) && (first < end || end == bytes.len()) {
+                // Longer texts are given up in `confirm`.
+                self.hits.push(Hit { start: first as u32, end: last as u32, number: number as u32, barren: false });
             }
         }
-        hits.truncate(kept);
     }
 
     /// Adds the keywords of a copied piece, which is at `to` now.
-    fn carry(&self, base: &Known, from: std::ops::Range<usize>, to: usize, len: usize, hits: &mut Vec<KeywordHit>) {
+    fn carry(&mut self, base: &Known, from: std::ops::Range<usize>, to: usize, len: usize) {
         // Where a text starts or ends matters as much as a byte before or behind.
         let starts_both = from.start == 0 && to == 0;
         let ends_both = from.end == base.len && to + from.len() == len;
-        let first = base.hits.partition_point(|hit| (hit.start as usize) < from.start);
-        for hit in base.hits[first..].iter().take_while(|hit| (hit.start as usize) < from.end) {
-            let (end, reach) = self.extent(*hit);
-            if end > from.end {
-                continue;
-            }
-            let start = hit.start as usize;
-            // One byte more than what they look at: the edges of a match, and `\b` in its pattern.
-            let before = starts_both || start - from.start > reach;
-            let behind = ends_both || from.end - end > reach;
-            hits.push(KeywordHit {
-                start: (start - from.start + to) as u32,
-                keyword: hit.keyword,
-                barren: hit.barren && before && behind,
-            });
+        let first = base.hits.partition_point(|hit| (hit.end as usize) <= from.start);
+        for hit in base.hits[first..].iter().take_while(|hit| (hit.end as usize) <= from.end) {
+            let Some(before) = (hit.start as usize).checked_sub(from.start) else { continue };
+            let behind = from.end - hit.end as usize;
+            let moved = |at: u32| (at as usize - from.start + to) as u32;
+            let reach = self.reach(hit.number).map_or(usize::MAX, |reach| reach as usize);
+            let is_around = (starts_both || before > reach) && (ends_both || behind > reach);
+            self.hits.push(Hit { start: moved(hit.start), end: moved(hit.end), number: hit.number, barren: hit.barren && is_around });
         }
+    }
+
+    /// Adds the candidates at the hits, and says of each hit whether anything came of it.
+    fn confirm(&mut self, bytes: &[u8], found: &mut Vec<Candidate>) -> (Known, Vec<Unscanned>) {
+        if u32::try_from(bytes.len()).is_err() {
+            return (Known::default(), vec![Unscanned::TooLarge]);
+        }
+        let all = self.hits.len() > MAX_KEYWORDS;
+        self.keywords.clear();
+        for at in 0..self.hits.len() {
+            let hit = self.hits[at];
+            if !hit.barren || all || self.reach(hit.number).is_none() {
+                self.keywords.push(Keyword { start: hit.start as usize, end: hit.end as usize, number: hit.number as usize });
+            }
+        }
+        let before = found.len();
+        let unscanned = self.engine.confirm(bytes, &self.keywords, found);
+        // A candidate lies within reach of the keyword that it was found by, by whichever of those that are: no need to know.
+        let mut wholes: Vec<(usize, usize)> = found[before..].iter().map(|one| (one.whole.start, one.whole.end)).collect();
+        wholes.sort_unstable();
+        let longest = wholes.iter().map(|(start, end)| end - start).max().unwrap_or(0);
+        for at in 0..self.hits.len() {
+            let hit = self.hits[at];
+            let Some(reach) = self.reach(hit.number) else { continue };
+            let from = (hit.start as usize).saturating_sub(reach as usize + 1);
+            let to = hit.end as usize + reach as usize + 1;
+            let first = wholes.partition_point(|(start, _)| *start < from.saturating_sub(longest));
+            let mut near = wholes[first..].iter().take_while(|(start, _)| *start <= to);
+            self.hits[at].barren = unscanned.is_empty() && !near.any(|(_, end)| *end >= from);
+        }
+        (Known { hits: self.hits.clone(), len: bytes.len() }, unscanned)
+    }
+
+    fn reach(&mut self, number: u32) -> Option<u32> {
+        let at = number as usize;
+        if at >= self.reach.len() {
+            self.reach.resize(at + 1, None);
+        }
+        *self.reach[at].get_or_insert_with(|| match self.engine.reach(Keyword { start: 0, end: 0, number: at }) {
+            Reach::Window(bytes) => u32::try_from(bytes).ok(),
+            Reach::Document => None,
+        })
     }
 }
 
@@ -125,7 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scan::{Detector, Hit, Reach, Rule, RuleIndex, Ruleset, Text};
+    use crate::scan::{Detector, Hit, Rule, RuleIndex, Ruleset, Text};
 
     const RULES: &str = r#"
 [[rule]]
@@ -252,14 +310,14 @@ pattern = '''[a-c]{2,8}=end'''
             plans in proptest::collection::vec(plan(), 1..5),
         ) {
             let engine = engine();
-            let mut known = Known::default();
+            let mut versions = Versions::new(&engine);
             let mut bytes = base;
-            engine.look(&bytes, &mut known, &mut Vec::new());
+            let mut known = versions.look(&bytes, &mut Vec::new()).0;
             // Each version is made from the one before: what is carried over is carried on.
             for plan in &plans {
                 let (pieces, next) = carried_out(&bytes, plan);
-                let (mut again, mut alone, mut next_known) = (Vec::new(), Vec::new(), Known::default());
-                engine.look_again(&known, &pieces, &next, &mut next_known, &mut again);
+                let (mut again, mut alone) = (Vec::new(), Vec::new());
+                let next_known = versions.look_again(&known, &pieces, &next, &mut again).0;
                 engine.scan(&next, &mut alone);
                 prop_assert_eq!(said(again), said(alone), "{:?} {:?}", String::from_utf8_lossy(&next), pieces);
                 (known, bytes) = (next_known, next);
@@ -270,18 +328,19 @@ pattern = '''[a-c]{2,8}=end'''
     #[test]
     fn what_nothing_came_of_is_not_looked_at_again() {
         let engine = engine();
-        let base = [b"key ..........................".as_slice(), &[b'.'; 400], b"tok_abca key "].concat();
-        let mut known = Known::default();
+        let mut versions = Versions::new(&engine);
+        let base = [&[b'.'; 60], b"key ".as_slice(), &[b'.'; 400], b"tok_abca", &[b'.'; 60], b"key "].concat();
         let mut found = Vec::new();
-        engine.look(&base, &mut known, &mut found);
+        let known = versions.look(&base, &mut found).0;
         assert_eq!(found.len(), 1);
-        let next = [&base, b"end".as_slice()].concat();
-        let pieces = [Piece::Copied { from: 0, len: base.len() }, Piece::New { len: 3 }];
-        let mut again = Known::default();
-        engine.look_again(&known, &pieces, &next, &mut again, &mut found);
-        let barren: Vec<bool> = again.hits.iter().map(|hit| hit.barren).collect();
-        // `key`, `tok_`, the `abc` of its token, `key`, and the new `end`.
-        assert_eq!(barren, [true, false, true, true, true]);
+        found.clear();
+        let next = [&base, b"tok_abcb".as_slice()].concat();
+        let pieces = [Piece::Copied { from: 0, len: base.len() }, Piece::New { len: 8 }];
+        let again = versions.look_again(&known, &pieces, &next, &mut found).0;
         assert_eq!(found.len(), 2);
+        // The first `key` was not asked for again; the last one was, as something new stands behind it.
+        let asked: Vec<usize> = versions.keywords.iter().map(|keyword| keyword.start).collect();
+        assert!(!asked.contains(&60) && asked.contains(&464) && asked.contains(&532), "{asked:?}");
+        assert!(again.hits.iter().any(|hit| hit.start == 60 && hit.barren));
     }
 }
