@@ -197,6 +197,7 @@ id = "anchored"
 title = "A"
 severity = "high"
 keywords = ["key"]
+max_len = 15
 pattern = '''^key=[a-z]+$|(?m:^)key: ([a-c]{1,9})$'''
 [[rule]]
 id = "greedy"
