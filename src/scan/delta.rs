@@ -1,14 +1,14 @@
 //! A text that is a changed version of another: only what changed is looked at.
 //!
-//! Git stores most versions of a file as pieces copied from another version with some bytes in between. What was found of the other
-//! version (which keywords stand where, and of which nothing came) holds wherever a piece was copied with enough around it. The
+//! Git stores most versions of a file as parts copied from another version with some bytes in between. What was found of the other
+//! version (which keywords stand where, and of which nothing came) holds wherever a part was copied with enough around it. The
 //! candidates are the very same as those of [`Engine::scan`]: the tests compare the two on random changes.
 
 use super::{Candidate, Engine, Keyword, Reach, Unscanned};
 
 /// A part of a text that is a changed version of another; all parts in order make up the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Piece {
+pub enum Part {
     /// Bytes of the other text.
     Copied {
         /// Where they start in the other text.
@@ -68,13 +68,13 @@ impl<'a> Versions<'a> {
         self.confirm(bytes, found)
     }
 
-    /// The same, for a text that is `pieces` of another of which `base` is known.
+    /// The same, for a text that is `parts` of another of which `base` is known.
     ///
-    /// Copied pieces lie within the other text, and the pieces are as long as `bytes` together.
+    /// Copied parts lie within the other text, and the parts are as long as `bytes` together.
     pub fn look_again(
         &mut self,
         base: &Known,
-        pieces: &[Piece],
+        parts: &[Part],
         bytes: &[u8],
         found: &mut Vec<Candidate>,
     ) -> (Known, Vec<Unscanned>) {
@@ -82,15 +82,15 @@ impl<'a> Versions<'a> {
         // Up to here the text was searched for keywords, or they were carried over.
         let mut done = 0;
         let mut at = 0;
-        for piece in pieces {
-            let (from, len) = match *piece {
-                Piece::Copied { from, len } => (from, len),
-                Piece::New { len } => {
+        for part in parts {
+            let (from, len) = match *part {
+                Part::Copied { from, len } => (from, len),
+                Part::New { len } => {
                     at += len;
                     continue;
                 }
             };
-            // Searching a short piece is cheaper than the two seams. A piece that is carried over is longer than both.
+            // Searching a short part is cheaper than the two seams. A part that is carried over is longer than both.
             if len > 2 * self.longest_keyword {
                 self.search(bytes, done, at);
                 self.carry(base, from..from + len, at, bytes.len());
@@ -118,7 +118,7 @@ impl<'a> Versions<'a> {
         }
     }
 
-    /// Adds the keywords of a copied piece, which is at `to` now.
+    /// Adds the keywords of a copied part, which is at `to` now.
     fn carry(&mut self, base: &Known, from: std::ops::Range<usize>, to: usize, len: usize) {
         // Where a text starts or ends matters as much as a byte before or behind.
         let starts_both = from.start == 0 && to == 0;
@@ -281,26 +281,26 @@ pattern = '''[a-c]{2,8}=end'''
     type Plan = Vec<(bool, prop::sample::Index, prop::sample::Index, Vec<u8>)>;
 
     fn plan() -> impl Strategy<Value = Plan> {
-        let piece = (any::<bool>(), any::<prop::sample::Index>(), any::<prop::sample::Index>(), text(0..6));
-        proptest::collection::vec(piece, 0..7)
+        let part = (any::<bool>(), any::<prop::sample::Index>(), any::<prop::sample::Index>(), text(0..6));
+        proptest::collection::vec(part, 0..7)
     }
 
     /// The text that a plan makes of another one. A plan may also say: from where the last copy ended, or to the end.
-    fn carried_out(base: &[u8], plan: &Plan) -> (Vec<Piece>, Vec<u8>) {
-        let (mut pieces, mut bytes, mut last) = (Vec::new(), Vec::new(), 0);
+    fn carried_out(base: &[u8], plan: &Plan) -> (Vec<Part>, Vec<u8>) {
+        let (mut parts, mut bytes, mut last) = (Vec::new(), Vec::new(), 0);
         for (copies, from, len, new) in plan {
             if *copies {
                 let from = if new.len() % 2 == 0 { last + (base.len() - last).min(new.len()) } else { from.index(base.len() + 1) };
                 let len = if new.len() % 5 == 0 { base.len() - from } else { len.index(base.len() - from + 1) };
-                pieces.push(Piece::Copied { from, len });
+                parts.push(Part::Copied { from, len });
                 bytes.extend_from_slice(&base[from..from + len]);
                 last = from + len;
             } else {
-                pieces.push(Piece::New { len: new.len() });
+                parts.push(Part::New { len: new.len() });
                 bytes.extend_from_slice(new);
             }
         }
-        (pieces, bytes)
+        (parts, bytes)
     }
 
     proptest! {
@@ -316,11 +316,11 @@ pattern = '''[a-c]{2,8}=end'''
             let mut known = versions.look(&bytes, &mut Vec::new()).0;
             // Each version is made from the one before: what is carried over is carried on.
             for plan in &plans {
-                let (pieces, next) = carried_out(&bytes, plan);
+                let (parts, next) = carried_out(&bytes, plan);
                 let (mut again, mut alone) = (Vec::new(), Vec::new());
-                let next_known = versions.look_again(&known, &pieces, &next, &mut again).0;
+                let next_known = versions.look_again(&known, &parts, &next, &mut again).0;
                 engine.scan(&next, &mut alone);
-                prop_assert_eq!(said(again), said(alone), "{:?} {:?}", String::from_utf8_lossy(&next), pieces);
+                prop_assert_eq!(said(again), said(alone), "{:?} {:?}", String::from_utf8_lossy(&next), parts);
                 (known, bytes) = (next_known, next);
             }
         }
@@ -336,8 +336,8 @@ pattern = '''[a-c]{2,8}=end'''
         assert_eq!(found.len(), 1);
         found.clear();
         let next = [&base, b"tok_abcb".as_slice()].concat();
-        let pieces = [Piece::Copied { from: 0, len: base.len() }, Piece::New { len: 8 }];
-        let again = versions.look_again(&known, &pieces, &next, &mut found).0;
+        let parts = [Part::Copied { from: 0, len: base.len() }, Part::New { len: 8 }];
+        let again = versions.look_again(&known, &parts, &next, &mut found).0;
         assert_eq!(found.len(), 2);
         // The first `key` was not asked for again; the last one was, as something new stands behind it.
         let asked: Vec<usize> = versions.keywords.iter().map(|keyword| keyword.start).collect();

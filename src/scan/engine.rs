@@ -30,6 +30,10 @@ pub enum Unscanned {
     Unreadable,
     /// More or deeper encodings than are followed.
     TooManyLayers,
+    /// An archive in more archives than are followed.
+    TooDeep,
+    /// An archive of more entries or bytes than are followed.
+    TooMuch,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -10,26 +10,40 @@
 //!
 //! Where texts come from is not known here: `git`, `host` and `cli` bring them.
 
+mod archive;
+mod allow;
+mod baseline;
 mod candidate;
+mod content;
 mod delta;
 mod detector;
 mod engine;
+mod excerpt;
 mod finding;
 mod fingerprint;
 pub mod judge;
 mod keywords;
 mod pattern;
+mod mark;
 mod rule;
 mod ruleset;
 mod run;
 
+pub use archive::{ArchiveLimits, Member, is_archive, read_archive};
+pub use allow::{
+    Allow, AllowError, Applied, Paths, Suppressing, Used, is_called, is_fingerprint, migrate_gitleaksignore, parse_date,
+};
+pub use baseline::{Baseline, BaselineError, Difference};
 pub use candidate::{Candidate, Confidence, Layer, Note, Severity};
-pub use delta::{Known, Piece, Versions};
+pub use content::Content;
+pub use delta::{Known, Part, Versions};
 pub use detector::{Detector, Hit, Reach, Text};
 pub use engine::{Engine, Unscanned};
-pub use finding::{CommitRef, Finding, Findings, History, Place, Source, Suppression};
+pub use excerpt::{Excerpt, Piece};
+pub use finding::{CommitRef, Finding, Findings, History, MAX_PLACES, Place, Source, Suppression, sort};
 pub use fingerprint::{Fingerprint, Salt};
 pub use keywords::Keyword;
+pub use mark::Mark;
 pub use rule::{Edges, Rule, RuleError};
 pub use ruleset::{RuleIndex, Ruleset};
 pub use run::{Coverage, Scanner};

@@ -1,7 +1,7 @@
 //! One text after the other: candidates, judged, into findings. What all sources of texts call.
 
 use super::judge::{Where, judge};
-use super::{Engine, Findings, Source, Unscanned};
+use super::{Content, Engine, Findings, Source, Unscanned};
 
 /// What looks through texts, as the settings of this run say. Shared by all threads.
 pub struct Scanner {
@@ -16,6 +16,10 @@ pub struct Coverage {
     pub texts: usize,
     /// Their bytes.
     pub bytes: u64,
+    /// Of those, how many are binary, so that only what has a shape of its own was looked for.
+    pub binary: usize,
+    /// Pictures, sounds, films and fonts, which were not looked through.
+    pub skipped: usize,
     /// What was left out, and why: an incomplete scan.
     pub unscanned: Vec<(Source, Unscanned)>,
 }
@@ -23,11 +27,20 @@ pub struct Coverage {
 impl Scanner {
     /// Looks through a text and adds what it finds.
     pub fn scan(&self, source: &Source, bytes: &[u8], findings: &mut Findings, coverage: &mut Coverage) {
+        let content = Content::of(bytes);
+        if content == Content::Media {
+            coverage.skipped += 1;
+            return;
+        }
         let mut candidates = Vec::new();
         let unscanned = self.engine.scan(bytes, &mut candidates);
         coverage.texts += 1;
         coverage.bytes += bytes.len() as u64;
+        coverage.binary += usize::from(content == Content::Binary);
         coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
+        if content == Content::Binary {
+            candidates.retain(|candidate| !self.engine.rules().rule(candidate.rule).id.starts_with("generic-"));
+        }
         if candidates.is_empty() {
             return;
         }
@@ -42,6 +55,8 @@ impl Coverage {
     pub fn merge(&mut self, other: Self) {
         self.texts += other.texts;
         self.bytes += other.bytes;
+        self.binary += other.binary;
+        self.skipped += other.skipped;
         self.unscanned.extend(other.unscanned);
     }
 }
