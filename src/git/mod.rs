@@ -3,6 +3,8 @@
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
 mod hooks;
+mod objects;
+mod reader;
 mod program;
 mod push;
 mod range;

@@ -15,6 +15,7 @@ mod allow;
 mod baseline;
 mod candidate;
 mod content;
+mod delta;
 mod detector;
 mod engine;
 mod excerpt;
@@ -35,6 +36,7 @@ pub use allow::{
 pub use baseline::{Baseline, BaselineError, Difference};
 pub use candidate::{Candidate, Confidence, Layer, Note, Severity};
 pub use content::Content;
+pub use delta::{Known, Part, Versions};
 pub use detector::{Detector, Hit, Reach, Text};
 pub use engine::{Engine, Unscanned};
 pub use excerpt::{Excerpt, Piece};
