@@ -4,7 +4,6 @@
 
 mod hooks;
 mod objects;
-mod reader;
 mod program;
 mod push;
 mod range;
@@ -13,9 +12,9 @@ mod repository;
 mod staged;
 
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
-pub use reader::{Commit, Entry, ObjectReader};
 pub use program::{configured, hooks_folder, set_config};
 pub use push::{RefUpdate, pushed, received, unpushed};
 pub use range::{Additions, NewBlob, Range};
+pub use reader::{Commit, Entry, ObjectReader};
 pub use repository::{GitError, Repository, Tree, Version};
 pub use staged::staged;

@@ -175,12 +175,22 @@ impl Objects {
         }
         let count = listed.iter().map(|(_, entries)| entries.len()).sum::<usize>() + loose_ids.len();
         if count >= NONE as usize {
-            return Err(GitError::new("list the objects of the repository", "there are more than four thousand million"));
+            return Err(GitError::new(
+                "list the objects of the repository",
+                "there are more than four thousand million",
+            ));
         }
         let all = listed.iter().flat_map(|(_, entries)| entries.iter().map(|(id, _)| id));
         let ids = Ids::new(all.chain(loose_ids.iter().map(|(id, _)| id)), count, hash.len_in_bytes());
-        let mut objects =
-            Self { hash, packs: Vec::new(), loose: Vec::new(), kinds: vec![None; ids.len()], ids, families: Vec::new(), problems };
+        let mut objects = Self {
+            hash,
+            packs: Vec::new(),
+            loose: Vec::new(),
+            kinds: vec![None; ids.len()],
+            ids,
+            families: Vec::new(),
+            problems,
+        };
         let mut seen = objects.no_marks();
         for (data, entries) in listed {
             objects.add_pack(data, entries, &mut seen);
@@ -254,10 +264,12 @@ impl Objects {
     /// Which object goes to which visitor differs from run to run.
     pub fn visit<V: Visitor>(&self, stores: &Stores, visit: &Visit<'_>, make: impl Fn() -> V + Sync) -> Vec<V> {
         let needed: Vec<Marks> = self.packs.iter().map(|pack| pack.needed(visit.wanted)).collect();
-        let todo: Vec<Family> = self.families.iter().filter(|one| needed[one.pack as usize].contains(one.root)).copied().collect();
+        let todo: Vec<Family> =
+            self.families.iter().filter(|one| needed[one.pack as usize].contains(one.root)).copied().collect();
         let loose: Vec<&Loose> = self.loose.iter().filter(|loose| visit.wanted.contains(loose.number)).collect();
         let unreadable = self.packs.iter().flat_map(|pack| pack.entries.iter()).filter(|entry| !entry.is_double);
-        let unreadable: Vec<Number> = unreadable.map(|entry| entry.number).filter(|number| self.kind(*number).is_none()).collect();
+        let unreadable: Vec<Number> =
+            unreadable.map(|entry| entry.number).filter(|number| self.kind(*number).is_none()).collect();
         let (next_family, next_loose) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let jobs = visit.jobs.clamp(1, (todo.len() + loose.len()).max(1));
         let work = || {
@@ -353,7 +365,14 @@ impl Objects {
         self.packs.push(pack);
     }
 
-    fn visit_loose<V: Visitor>(&self, folder: &Path, number: Number, visit: &Visit<'_>, bench: &mut Bench, visitor: &mut V) {
+    fn visit_loose<V: Visitor>(
+        &self,
+        folder: &Path,
+        number: Number,
+        visit: &Visit<'_>,
+        bench: &mut Bench,
+        visitor: &mut V,
+    ) {
         let Ok(mut file) = open_loose(folder, &self.id(number)) else { return visitor.failed(number) };
         let Some((kind, size)) = file.head() else { return visitor.failed(number) };
         let object = Object { number, kind };
@@ -393,7 +412,8 @@ impl Pack {
         if !(0..self.entries.len()).any(names_ids) {
             return Vec::new();
         }
-        let mut by_number: Vec<_> = self.entries.iter().enumerate().map(|(index, entry)| (entry.number, index as u32)).collect();
+        let mut by_number: Vec<_> =
+            self.entries.iter().enumerate().map(|(index, entry)| (entry.number, index as u32)).collect();
         by_number.sort_unstable();
         by_number
     }
@@ -432,7 +452,9 @@ impl Pack {
         };
         let root = &self.entries[family.root as usize];
         let object = Object { number: root.number, kind: family.kind };
-        let Some((head, packed)) = self.entry(family.root as usize) else { return self.fail(family.root, visit, visitor) };
+        let Some((head, packed)) = self.entry(family.root as usize) else {
+            return self.fail(family.root, visit, visitor);
+        };
         if head.size > visit.max_bytes as u64 {
             if is_wanted(root) {
                 visitor.large(object, Some(&mut flate2::read::ZlibDecoder::new(packed).take(head.size)));
@@ -809,7 +831,8 @@ fn list_packs(
     problems: &mut Vec<String>,
 ) {
     let names = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-    let mut packs: Vec<PathBuf> = names.filter(|path| path.extension().is_some_and(|ending| ending == "pack")).collect();
+    let mut packs: Vec<PathBuf> =
+        names.filter(|path| path.extension().is_some_and(|ending| ending == "pack")).collect();
     packs.sort();
     let mut multi = None;
     for path in packs {
@@ -819,7 +842,8 @@ fn list_packs(
                 .map(|index| index.iter().map(|entry| (entry.oid, entry.pack_offset)).collect())
                 .map_err(|error| error.to_string())
         } else {
-            let multi = multi.get_or_insert_with(|| pack::multi_index::File::at(folder.join("multi-pack-index"), None).ok());
+            let multi =
+                multi.get_or_insert_with(|| pack::multi_index::File::at(folder.join("multi-pack-index"), None).ok());
             of_multi_index(multi.as_ref(), &index_path).ok_or_else(|| "it has no index".to_owned())
         };
         let opened = entries.and_then(|entries| {
