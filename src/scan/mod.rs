@@ -16,6 +16,7 @@ mod engine;
 mod finding;
 mod fingerprint;
 pub mod judge;
+pub mod randomness;
 mod rule;
 mod ruleset;
 mod run;
