@@ -40,7 +40,9 @@ pub fn looks_random(value: &[u8]) -> bool {
 /// The alphabet that `value` looks drawn from at random, if it does.
 pub fn is_random(value: &[u8]) -> Option<Class> {
     let class = Class::of(value)?;
-    (value.len() >= MIN_LEN && varied(value) && evidence(value, class) >= BITS).then_some(class)
+    // A model of spelling is never quite right, and what it is wrong by adds up: so the evidence has to grow with the length.
+    let least = BITS.max(value.len() as f64 * class.bits() * 0.15);
+    (value.len() >= MIN_LEN && varied(value) && evidence(value, class) >= least).then_some(class)
 }
 
 /// How much likelier chance is than spelling, in bits; negative for what people write.
