@@ -122,7 +122,7 @@ struct Kind {
 
 /// Endings of files in which a value needs no quotes.
 const BARE: &[&str] = &[
-    "bash", "bashrc", "bat", "cfg", "cmd", "cnf", "conf", "config", "credentials", "env", "envrc", "fish", "htpasswd", "ini", "j2", "ksh", "my", "netrc", "npmrc", "pgpass", "plist", "profile",
+    "bash", "bashrc", "bat", "cfg", "cmd", "cnf", "conf", "config", "credentials", "env", "envrc", "fish", "htpasswd", "ini", "j2", "ksh", "mak", "mk", "my", "netrc", "npmrc", "pgpass", "plist", "profile",
     "properties", "ps1", "pypirc", "reg", "sh", "sql", "strings", "template", "tf", "tfvars", "toml", "tpl", "xml", "yaml", "yml", "zsh", "zshrc", "zshenv", "bash_profile", "bash_history", "zsh_history", "s3cfg", "gitconfig", "log", "service", "unit", "secret", "secrets", "local", "production", "hcl", "nomad", "http", "rest", "desktop", "inc",
 ];
 

@@ -18,8 +18,8 @@ pub struct Assigned {
     pub joined: Option<Zeroizing<Vec<u8>>>,
     /// How it is written.
     pub style: Style,
-    /// Whether it is the rest of its line, apart from a comment.
-    pub ends_line: bool,
+    /// Whether it is all there is: nothing is joined to it, and no words follow that belong to it.
+    pub whole: bool,
 }
 
 /// How a value is written.
@@ -44,7 +44,7 @@ pub const REACH: usize = 3 * GAP + 2 * MAX_VALUE;
 
 /// A call of one of these gives its argument, a literal, as it is.
 const PASSES_ON: &[&[u8]] = &[
-    b"atob", b"b64decode", b"byte", b"bytearray", b"bytes", b"encode", b"from", b"fromstring", b"just", b"literal", b"new", b"of", b"ok", b"parse",
+    b"atob", b"b64decode", b"byte", b"bytearray", b"bytes", b"convertto-securestring", b"from", b"fromstring", b"just", b"literal", b"new", b"of", b"ok", b"parse",
     b"ptr", b"quote", b"ref", b"secretstr", b"secretstring", b"some", b"str", b"string", b"stringptr", b"stringvalue", b"to_string", b"tochararray", b"u8",
 ];
 
@@ -53,7 +53,7 @@ const FALLS_BACK: &[&[u8]] = &[b"env", b"fetch", b"get", b"getenv", b"getenvdefa
 
 /// Whether what follows a name may be an assignment: the quick test.
 pub fn may_follow(byte: u8) -> bool {
-    matches!(byte, b'=' | b':' | b' ' | b'\t' | b'"' | b'\'' | b'`' | b'>' | b']' | b'(' | b',' | b'\\' | b'-' | b'<' | b'|' | b'?' | b'\n' | b'\r' | b'+')
+    matches!(byte, b'=' | b':' | b' ' | b'\t' | b'"' | b'\'' | b'`' | b'>' | b']' | b'(' | b',' | b'\\' | b'-' | b'<' | b'|' | b'?' | b'\n' | b'\r' | b'+' | b')' | b';')
 }
 
 /// What is assigned to the name at `name`, if anything is.
@@ -72,7 +72,12 @@ pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
                 return None;
             }
             let adjacent = adjacent && !at.is_blank();
-            value(at, Context { bare: true, own_line: opens_line(bytes, name.start, adjacent), adjacent, ..Context::default() })
+            let until = match () {
+                () if opens_line(bytes, name.start, adjacent) => Until::Line,
+                () if adjacent && is_flag(bytes, name.start) => Until::Blank,
+                () => Until::Mark,
+            };
+            value(at, Context { bare: true, until, adjacent, block: false })
         }
         b':' => {
             at.at += 1;
@@ -81,33 +86,43 @@ pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
             }
             at.eat(b'=');
             at.eat(b'=');
-            let own_line = opens_line(bytes, name.start, false);
-            typed(at).or_else(|| value(at, Context { bare: true, own_line, block: true, ..Context::default() }))
+            let until = if opens_line(bytes, name.start, false) { Until::Line } else { Until::Mark };
+            typed(at).or_else(|| value(at, Context { bare: true, until, block: true, adjacent: false }))
         }
         b'-' if at.starts(b"->") => value(at.forward(2), Context { bare: true, ..Context::default() }),
         b'<' if at.starts(b"<-") => value(at.forward(2), Context::default()),
         b'|' | b'?' | b'+' => {
-            at.at += 1 + usize::from(at.bytes.get(at.at + 1) == Some(&b'|') || at.bytes.get(at.at + 1) == Some(&b'?'));
-            at.eat(b'=').then(|| value(at, Context { bare: true, ..Context::default() }))?
+            let mut set = at.forward(1);
+            set.eat(b'|');
+            set.eat(b'?');
+            if set.eat(b'=') { value(set, Context { bare: true, ..Context::default() }) } else { instead(at) }
         }
         b'>' if !blanks && (quoted_name || opens_element(bytes, name.start)) => element(at.forward(1)),
         b'(' if !blanks && !quoted_name => value(at.forward(1), Context::default()),
         b',' if quoted_name => {
             let at = at.forward(1);
-            paired(at).or_else(|| value(at, Context::default()))
+            let other = || {
+                let of_list = value(at, Context::default())?;
+                Some(Assigned { whole: of_list.whole && is_argument(bytes, name.start), ..of_list })
+            };
+            paired(at).or_else(other)
         }
         b'\n' | b'\r' | b',' | b';' => paired(at.forward(1)),
-        b'"' | b'\'' if blanks && !quoted_name && is_clause(bytes, name.start) => value(at, Context::default()),
+        b')' => instead(at.forward(1)),
+        b'{' if quoted_name && blanks => default_of(at),
+        b'"' | b'\'' if blanks && !quoted_name && (is_clause(bytes, name.start) || opens_line(bytes, name.start, false)) => {
+            value(at, Context::default())
+        }
         _ if !blanks => None,
         _ if quoted_name => paired(at),
         _ if is_flag(bytes, name.start) || is_env(bytes, name.start) => {
-            value(at, Context { bare: true, adjacent: true, ..Context::default() })
+            value(at, Context { bare: true, adjacent: true, until: Until::Blank, ..Context::default() })
         }
         _ if opens_element(bytes, name.start) => {
             at.until(b'>')?;
             element(at.forward(1))
         }
-        _ => typed(at).or_else(|| paired(at)),
+        _ => typed(at).or_else(|| paired(at)).or_else(|| instead(at)),
     }
 }
 
@@ -116,12 +131,23 @@ pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
 struct Context {
     /// It need not be quoted.
     bare: bool,
-    /// The name opens its line, so that the value may go on to the end of it.
-    own_line: bool,
+    /// Where a value without quotes ends.
+    until: Until,
     /// The name, the operator and the value touch: a blank ends the value, whatever follows.
     adjacent: bool,
     /// It may be a YAML block scalar.
     block: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Until {
+    /// At a mark that languages end a value with.
+    #[default]
+    Mark,
+    /// At a blank or a quote: the value is a word of a command.
+    Blank,
+    /// At a blank: the name opens its line, and nothing but the line end closes the value.
+    Line,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -201,7 +227,7 @@ impl Cursor<'_> {
     /// A word of letters, digits and `_ . :`, with what generics, slices and references add to it.
     fn path(&mut self) -> Range<usize> {
         let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_.:[]&*!<>?@$".contains(&byte)) {
+        while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_.:[]&*!<>?@$-".contains(&byte)) {
             self.at += 1;
         }
         start..self.at
@@ -235,12 +261,35 @@ fn paired(mut at: Cursor<'_>) -> Option<Assigned> {
     at.at += 5;
     at.closers();
     at.blanks();
-    let own_line = at.peek() == Some(b':');
+    let is_yaml = at.peek() == Some(b':');
     if !at.eat(b':') && !at.eat(b'=') {
         return None;
     }
     at.eat(b'>');
-    value(at, Context { bare: true, own_line, block: own_line, ..Context::default() })
+    let until = if is_yaml { Until::Line } else { Until::Mark };
+    value(at, Context { bare: true, until, block: is_yaml, adjacent: false })
+}
+
+/// The default of a variable that is declared: `variable "NAME" { default = "v" }`.
+fn default_of(mut at: Cursor<'_>) -> Option<Assigned> {
+    at.limit = (at.at + 2 * GAP).min(at.bytes.len());
+    let body = &at.bytes[at.at..at.limit];
+    let body = &body[..memchr::memchr(b'}', body).unwrap_or(body.len())];
+    let word = memchr::memmem::find(body, b"default")?;
+    at.at += word + b"default".len();
+    at.blanks();
+    at.eat(b'=').then(|| value(at, Context::default()))?
+}
+
+/// What is taken where a variable is not set: `|| "v"`, `?? "v"`, `or "v"`.
+fn instead(mut at: Cursor<'_>) -> Option<Assigned> {
+    at.limit = (at.at + GAP).min(at.bytes.len());
+    at.blanks();
+    let operator = [b"||".as_slice(), b"??", b"or "].into_iter().find(|operator| at.starts(operator))?;
+    at.at += operator.len();
+    at.blanks();
+    let quote = at.peek().filter(|byte| matches!(byte, b'"' | b'\''))?;
+    quoted(at, quote, None)
 }
 
 /// The text of an XML element.
@@ -256,7 +305,7 @@ fn element(mut at: Cursor<'_>) -> Option<Assigned> {
         span: start..start + text.len(),
         joined: None,
         style: Style::Field,
-        ends_line: true,
+        whole: true,
     })
 }
 
@@ -301,7 +350,7 @@ fn value(mut at: Cursor<'_>, context: Context) -> Option<Assigned> {
             let scheme = escaped.then_some(open.at - at.at);
             quoted(open, quote, scheme)
         }
-        _ if context.bare && !new_line => bare(at, context).or_else(|| fallback(at)),
+        _ if context.bare && !new_line => fallback(at).or_else(|| bare(at, context)),
         _ => fallback(at),
     }
 }
@@ -323,7 +372,7 @@ fn passes_on(mut at: Cursor<'_>) -> bool {
     at.blanks();
     let called = at.eat(b'(');
     at.space();
-    (called || at.bytes[path.clone()].eq_ignore_ascii_case(b"ConvertTo-SecureString")) && quote_within(&at, 2) && ends_in(&at.bytes[path], PASSES_ON)
+    (called || path.len() > 20) && quote_within(&at, 2) && ends_in(&at.bytes[path], PASSES_ON)
 }
 
 /// Whether the last name of a path is one of `words`, in any case.
@@ -337,6 +386,9 @@ fn ends_in(path: &[u8], words: &[&[u8]]) -> bool {
 /// in JSON within a string.
 fn quoted(at: Cursor<'_>, quote: u8, escaped: Option<usize>) -> Option<Assigned> {
     let bytes = at.bytes;
+    if escaped.is_none() && bytes.get(at.at + 1) == Some(&b'\\') && bytes.get(at.at + 2) == Some(&quote) {
+        return quoted(at.forward(2), quote, Some(1));
+    }
     let triple = bytes[at.at..].starts_with(&[quote; 3]);
     let start = at.at + if triple { 3 } else { 1 };
     let mut joined = Zeroizing::new(Vec::new());
@@ -362,7 +414,7 @@ fn quoted(at: Cursor<'_>, quote: u8, escaped: Option<usize>) -> Option<Assigned>
         span: start..end,
         joined: (!same).then_some(joined),
         style: Style::Quoted,
-        ends_line: !open,
+        whole: !open,
     })
 }
 
@@ -410,10 +462,16 @@ fn next_piece(bytes: &[u8], from: usize, quote: u8) -> Option<usize> {
 }
 
 /// A value without quotes.
-fn bare(at: Cursor<'_>, context: Context) -> Option<Assigned> {
+fn bare(mut at: Cursor<'_>, context: Context) -> Option<Assigned> {
+    at.at += scheme_len(&at.bytes[at.at..at.limit]);
     let limit = at.bytes.len().min(at.at + MAX_VALUE + 1);
     let rest = &at.bytes[at.at..limit];
-    let ends = |byte: &u8| byte.is_ascii_whitespace() || (!context.own_line && b"\"'`<>;,&|".contains(byte));
+    let marks: &[u8] = match context.until {
+        Until::Mark => b"\"'`<>;,&|",
+        Until::Blank => b"\"'`",
+        Until::Line => b"",
+    };
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || marks.contains(byte);
     let len = rest.iter().position(ends).or_else(|| (limit == at.bytes.len()).then_some(rest.len()))?;
     let mut text = &rest[..len];
     let end = rest.get(len).copied().unwrap_or(b'\n');
@@ -436,12 +494,12 @@ fn bare(at: Cursor<'_>, context: Context) -> Option<Assigned> {
         Some(b'/') => behind.next() == Some(&b'/'),
         Some(_) => context.adjacent,
     };
-    let field = !context.own_line && matches!(end, b';' | b'&' | b'"' | b'\'') && is_part(at.bytes, at.at);
+    let field = context.until == Until::Mark && matches!(end, b';' | b'&' | b'"' | b'\'' | b' ') && is_part(at.bytes, at.at);
     Some(Assigned {
         span: at.at..at.at + text.len(),
         joined: None,
         style: if field { Style::Field } else { Style::Bare },
-        ends_line: ends_line || field,
+        whole: ends_line || field,
     })
 }
 
@@ -449,11 +507,24 @@ fn count(text: &[u8], byte: u8) -> usize {
     memchr::memchr_iter(byte, text).count()
 }
 
-/// Whether a value is a part of a list of parts: `;`, `?` or `&` stands before its name, and no blank between.
+/// Whether a value is a part of a list of parts: `;`, `?` or `&` stands before its name, or another such part and a blank.
 fn is_part(bytes: &[u8], value: usize) -> bool {
-    let before = &bytes[value.saturating_sub(GAP)..value];
-    let mut stop = before.iter().rev().skip_while(|byte| !b";?&\"'\n({".contains(byte));
-    matches!(stop.next(), Some(b';' | b'?' | b'&'))
+    let before = &bytes[value.saturating_sub(2 * GAP)..value];
+    let Some(stop) = before.iter().rposition(|byte| b";?&\"'\n({ ,".contains(byte)) else { return false };
+    let part_before = before[..stop].rsplit(|byte| b" \"'\n".contains(byte)).next().unwrap_or_default();
+    match before[stop] {
+        b';' | b'?' | b'&' => true,
+        b' ' => part_before.iter().position(|byte| *byte == b'=').is_some_and(|at| at > 0 && at + 1 < part_before.len()),
+        _ => false,
+    }
+}
+
+/// The length of the scheme before a credential: `Bearer `, `token `.
+pub fn scheme_len(value: &[u8]) -> usize {
+    [b"Bearer ".as_slice(), b"Token ", b"Basic ", b"ApiKey ", b"Key ", b"Bot ", b"base64:"]
+        .into_iter()
+        .find(|scheme| value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+        .map_or(0, |scheme| scheme.len())
 }
 
 /// The first line of a YAML block scalar.
@@ -465,7 +536,7 @@ fn block(mut at: Cursor<'_>) -> Option<Assigned> {
     if !at.space() {
         return None;
     }
-    bare(at, Context { bare: true, own_line: true, ..Context::default() })
+    bare(at, Context { bare: true, until: Until::Line, ..Context::default() })
 }
 
 /// The literal that stands in for what is not set: `process.env.X || "v"`, `getenv("X", "v")`.
@@ -502,6 +573,18 @@ fn line_before(bytes: &[u8], name: usize) -> &[u8] {
     let before = &bytes[name.saturating_sub(GAP)..name];
     let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
     &before[start..]
+}
+
+/// Whether a quoted name is the first argument of a call, or a flag in a list of them; in other lists what follows is not its value.
+fn is_argument(bytes: &[u8], name: usize) -> bool {
+    let before = line_before(bytes, name);
+    let is_quoted = |before: &[u8]| matches!(before.last(), Some(b'"' | b'\'' | b'`'));
+    let dashes = before.iter().rev().take_while(|byte| **byte == b'-').count();
+    match before.len() - dashes {
+        0 => false,
+        quote if dashes > 0 => is_quoted(&before[..quote]),
+        quote => is_quoted(before) && matches!(before[..quote - 1].trim_ascii_end().last(), Some(b'(')),
+    }
 }
 
 fn opens_element(bytes: &[u8], name: usize) -> bool {

@@ -95,7 +95,7 @@ impl Generic {
         let mut span = assigned.span;
         let mut joined = assigned.joined;
         if joined.is_none() {
-            let scheme = scheme_len(&bytes[span.clone()]);
+            let scheme = assignment::scheme_len(&bytes[span.clone()]);
             span.start += scheme;
         }
         let value = joined.as_deref().map_or(&bytes[span.clone()], Vec::as_slice);
@@ -117,7 +117,7 @@ impl Generic {
             notes.push(Note::Bare);
         }
         let (rule, confidence) = match (kind, made) {
-            (_, Make::Words | Make::Mixed) if !assigned.ends_line => return None,
+            (_, Make::Words | Make::Mixed) if !assigned.whole => return None,
             (Kind::Password, _) if value.len() > 80 && made < Make::Random(Class::Hex) => return None,
             (Kind::Password, Make::Words) => (self.password, Confidence::Low),
             (Kind::Password, Make::Mixed) => (self.password, Confidence::Medium),
@@ -217,14 +217,6 @@ fn name_start(bytes: &[u8], at: usize) -> usize {
 
 fn in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-/// The length of the scheme before a credential: `Bearer `, `token `.
-fn scheme_len(value: &[u8]) -> usize {
-    [b"Bearer ".as_slice(), b"Token ", b"Basic ", b"ApiKey ", b"Key ", b"Bot "]
-        .into_iter()
-        .find(|scheme| value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
-        .map_or(0, |scheme| scheme.len())
 }
 
 /// Whether a value only repeats its name: `password: "password"`, `user_password = "userPassword"`.

@@ -52,7 +52,7 @@ const TOKEN_ENDS: &[&[u8]] = &[
 /// What a `key` or `salt` is of, where it opens something.
 const KEY_OF: &[&[u8]] = &[
     b"access", b"account", b"admin", b"aes", b"api", b"app", b"application", b"auth", b"cipher", b"client", b"consumer", b"crypt", b"crypto",
-    b"dek", b"deploy", b"enc", b"encrypt", b"encryption", b"hmac", b"ingest", b"integration", b"jwt", b"kek", b"license", b"master", b"password", b"priv",
+    b"dek", b"deploy", b"enc", b"encrypt", b"encryption", b"hmac", b"ingest", b"integration", b"jwt", b"kek", b"in", b"license", b"master", b"nonce", b"password", b"priv",
     b"private", b"psk", b"root", b"sas", b"secret", b"secure", b"security", b"server", b"service", b"session", b"shared", b"sign", b"signature", b"signing",
     b"ssh", b"storage", b"subscription", b"token", b"vault", b"webhook", b"write",
 ];

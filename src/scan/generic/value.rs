@@ -23,6 +23,9 @@ pub fn make(value: &[u8], style: Style) -> Option<Make> {
     if random.is_none() && (is_place(value) || style != Style::Quoted && is_code(value)) {
         return None;
     }
+    if random.is_none() && count(value, b'|') > 1 {
+        return None;
+    }
     if let Some(class) = random {
         // What signs alone make improbable is code, a pattern or a path.
         let signs = value.iter().filter(|byte| byte.is_ascii_punctuation()).count();
@@ -50,8 +53,11 @@ fn is_reference(value: &[u8]) -> bool {
         b"ENV[", b"ENC[", b"file:", b"ssm:", b"secretsmanager:", b"secret://", b"awssm", b"gcpsm", b"keyring:", b"<path:", b"#{", b"[[", b"@{{", b"*", b"akv:", b"sm://", b"berglas://", b"AQICAH", b"{cipher}",
         b"process.env", b"os.", b"var.", b"local.", b"data.", b"module.", b"secrets.", b"vars.", b"config.", b"self.", b"this.", b"{vault}", b"bao:", b"__",
     ];
-    const WITHIN: &[&[u8]] = &[b"${", b"#{", b"{{", b"$(", b"<%", b"%{", b"{0}", b"{}", b"%s", b"%v", b"%d", b"\\(", b"$[", b"%q"];
+    const WITHIN: &[&[u8]] = &[b"${", b"#{", b"{{", b"$(", b"<%", b"%{", b"{0}", b"{}", b"\\(", b"$["];
+    let converts = |three: &[u8]| three[0] == b'%' && b"svdq".contains(&three[1]) && !three[2].is_ascii_alphanumeric();
     STARTS.iter().any(|start| value.starts_with(start))
+        || value.windows(3).any(converts)
+        || value.ends_with(b"%s")
         || WITHIN.iter().any(|within| memchr::memmem::find(value, within).is_some())
         || [(b'%', b'%'), (b'{', b'}'), (b'[', b']'), (b'@', b'@')].iter().any(|(open, close)| {
             value.len() > 2 && value.first() == Some(open) && value.last() == Some(close)
@@ -101,19 +107,24 @@ fn is_place(value: &[u8]) -> bool {
     let drive = value.len() > 2 && value[0].is_ascii_alphabetic() && value[1] == b':' && (value[2] == b'\\' || value[2] == b'/');
     let slashes = count(value, b'/');
     let dots = count(value, b'.');
-    let signs = value.iter().filter(|byte| byte.is_ascii_punctuation() && !b"/._-:".contains(byte)).count();
-    let extension = value.iter().rposition(|byte| *byte == b'.').is_some_and(|dot| {
-        (1..=5).contains(&(value.len() - dot - 1)) && value[dot + 1..].iter().all(|byte| byte.is_ascii_lowercase())
-    });
-    starts || drive || signs == 0 && (slashes > 0 || dots > 1 || dots == 1 && extension)
+    let digits = value.iter().any(u8::is_ascii_digit);
+    let signs = value.iter().any(|byte| byte.is_ascii_punctuation() && !b"/._-:".contains(byte));
+    let lower = |part: &[u8]| part.iter().all(|byte| byte.is_ascii_lowercase() || b"_-".contains(byte));
+    let first_is_lower = value.split(|byte| *byte == b'.').next().is_some_and(lower);
+    let last_is_lower = value.rsplit(|byte| *byte == b'.').next().is_some_and(lower);
+    let joined = slashes > 1 || slashes == 1 && !digits || dots > 0 && last_is_lower || dots > 1 && first_is_lower;
+    starts || drive || !signs && joined
 }
 
 /// What only source code has: calls, indexes, members, types, patterns.
 fn is_code(value: &[u8]) -> bool {
     let within = |sign: &[u8]| memchr::memmem::find(value, sign).is_some();
-    let ends = [b'(', b'{', b'[', b'=', b':', b'|', b'?'];
-    let member = value.windows(3).any(|three| three[1] == b'.' && three[0].is_ascii_alphanumeric() && three[2].is_ascii_alphabetic());
-    within(b"(") && within(b")") || within(b"::") || within(b"->") || within(b"=>") || within(b"[") || within(b"(\"") || member || within(b"\\")
+    let ends = [b'(', b'{', b'[', b'='];
+    let first = value.split(|byte| *byte == b'.').next().unwrap_or_default();
+    let first_is_name = first.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_') || !value.iter().any(u8::is_ascii_digit);
+    let member = first_is_name && value.windows(3).any(|three| three[1] == b'.' && three[0].is_ascii_alphanumeric() && three[2].is_ascii_alphabetic());
+    let call = value.windows(2).any(|two| two[1] == b'(' && (two[0].is_ascii_alphanumeric() || two[0] == b'_'));
+    call || within(b"(") && within(b")") || count(value, b'|') > 1 || within(b"::") || within(b"->") || within(b"=>") || within(b"[") || within(b"(\"") || member || within(b"\\")
         || value.last().is_some_and(|byte| ends.contains(byte))
         || value.first().is_some_and(|byte| b"&*(<[{|`\"'-".contains(byte))
 }
@@ -127,14 +138,16 @@ fn is_words(value: &[u8]) -> bool {
     if value.iter().all(letter) {
         return true;
     }
+    // Parts are letters with digits behind them, or digits alone: `sha256`, `v2`, but not `fr0gs`.
+    let is_word = |part: &[u8]| {
+        let letters = part.iter().take_while(|byte| letter(byte)).count();
+        part[letters..].iter().all(u8::is_ascii_digit)
+    };
     let joins = |byte: &u8| b"-_.:/".contains(byte);
-    let (letters, digits) = (value.iter().filter(|byte| letter(byte)).count(), value.iter().filter(|byte| byte.is_ascii_digit()).count());
-    let joined = value.iter().filter(|byte| joins(byte)).count();
-    if letters + digits + joined < value.len() || joined == 0 {
-        return false;
-    }
-    let capitals = value.iter().filter(|byte| byte.is_ascii_uppercase()).count();
-    digits == 0 || digits <= 3 && (capitals == 0 || capitals == letters)
+    let (letters, capitals) = (value.iter().filter(|byte| letter(byte)).count(), value.iter().filter(|byte| byte.is_ascii_uppercase()).count());
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let one_case = capitals == 0 || capitals == letters;
+    value.iter().any(joins) && value.split(joins).all(is_word) && (digits == 0 || digits <= 3 && one_case)
 }
 
 fn count(value: &[u8], byte: u8) -> usize {
