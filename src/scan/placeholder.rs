@@ -22,7 +22,7 @@ const CONVERSIONS: &[&str] = &["%s", "%v", "%d", "%q", "{}"];
 
 /// Passwords that everybody tries first, in lower case and without the digits and signs behind them.
 const DEFAULTS: &[&str] = &[
-    "abc", "abcd", "abcdef", "admin", "administrator", "asdf", "asdfgh", "asdfghjkl", "bar", "baz", "clave", "correcthorsebatterystaple", "default", "demo", "dev", "dragon", "foo", "guest", "hello", "helloworld", "hunter",
+    "abc", "abcd", "abcdef", "admin", "administrator", "anonymous", "asdf", "asdfgh", "asdfghjkl", "bar", "baz", "clave", "correcthorsebatterystaple", "default", "demo", "dev", "dragon", "foo", "guest", "hello", "helloworld", "hunter",
     "iloveyou", "invalid", "letmein", "login", "master", "monkey", "mypass", "mypassword", "mypwd", "none", "oldpassword", "newpassword", "pass", "passw", "passwd", "password", "passwort", "postgres", "private",
     "pwd", "qazwsx", "qwer", "qwert", "qwerty", "qwertyuiop", "root", "rootpass", "rootpassword", "secret", "secretpassword", "somepass", "somepassword", "sunshine", "temp", "test", "tester", "testing", "testpass", "testpassword", "testpwd", "toor", "trustno", "user", "username",
     "userpass", "wordpress", "welcome", "whatever", "wrong", "wrongpass", "wrongpassword", "badpassword", "zaq", "zxcvbn", "pa$$", "pa$$word", "p@ss", "p@ssword", "p@ssw0rd", "passw0rd", "pa55w0rd", "pa55word", "p4ssw0rd", "p@$$w0rd", "p@55w0rd", "s3cret", "t0ps3cr3t", "adm1n", "1q2w3e", "1q2w3e4r", "1qaz2wsx",

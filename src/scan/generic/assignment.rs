@@ -122,7 +122,7 @@ pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
             at.until(b'>')?;
             element(at.forward(1))
         }
-        _ => typed(at).or_else(|| paired(at)).or_else(|| instead(at)),
+        _ => declared(at).or_else(|| paired(at)).or_else(|| instead(at)),
     }
 }
 
@@ -234,7 +234,15 @@ impl Cursor<'_> {
     }
 }
 
-/// `: Type = "v"`, or `Type = "v"` behind a blank.
+/// `Type = "v"` behind a name and a blank.
+fn declared(at: Cursor<'_>) -> Option<Assigned> {
+    let mut end = at;
+    end.path();
+    end.blanks();
+    (at.peek()?.is_ascii_alphabetic() && end.peek() == Some(b'=')).then(|| typed(at))?
+}
+
+/// `Type = "v"` behind a colon.
 fn typed(mut at: Cursor<'_>) -> Option<Assigned> {
     at.limit = (at.at + GAP).min(at.bytes.len());
     let start = at.at;
@@ -408,6 +416,10 @@ fn quoted(at: Cursor<'_>, quote: u8, escaped: Option<usize>) -> Option<Assigned>
     }
     let rest = &bytes[behind.min(bytes.len())..bytes.len().min(behind + 8)];
     let rest = rest.trim_ascii_start();
+    // It is the first key of what the name holds.
+    if rest.first() == Some(&b':') || rest.starts_with(b"=>") {
+        return None;
+    }
     // What is joined to something unknown is not a whole credential.
     let open = rest.first() == Some(&b'+') || rest.starts_with(b". $") || rest.starts_with(b".format") || rest.first() == Some(&b'%');
     Some(Assigned {

@@ -6,6 +6,8 @@
 
 mod assignment;
 mod name;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::ops::Range;
@@ -119,6 +121,8 @@ impl Generic {
         let (rule, confidence) = match (kind, made) {
             (_, Make::Words | Make::Mixed) if !assigned.whole => return None,
             (Kind::Password, _) if value.len() > 80 && made < Make::Random(Class::Hex) => return None,
+            // `pass` is a verb as well, and prose says what a thing is identified by.
+            (Kind::Password, Make::Words) if ends_in_verb(&bytes[name.clone()]) => return None,
             (Kind::Password, Make::Words) => (self.password, Confidence::Low),
             (Kind::Password, Make::Mixed) => (self.password, Confidence::Medium),
             (Kind::Password, Make::Random(_)) => (self.password, Confidence::Medium),
@@ -129,7 +133,9 @@ impl Generic {
             }
             (Kind::Token, Make::Random(_)) if value.len() >= 10 => (self.assignment, Confidence::Medium),
             (Kind::Token, Make::Random(_)) => (self.assignment, Confidence::Low),
-            (Kind::Token, Make::Mixed) if value.len() >= 8 => (self.assignment, Confidence::Low),
+            (Kind::Token, Make::Mixed) if value.len() >= 8 && !value::is_code(value) => {
+                (self.assignment, if value::is_mixed_well(value) { Confidence::Medium } else { Confidence::Low })
+            }
             (Kind::Key, Make::Random(class)) if class != Class::Printable && value.len() >= 16 && evidence >= 30.0 => {
                 if is_hash(&bytes[line_start(bytes, span.start)..span.start]) {
                     return None;
@@ -151,9 +157,6 @@ impl Generic {
         let in_token = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || *byte == b'_';
         let mut start = name.end;
         while start < limit.min(name.end + LOOSE_GAP) {
-            if bytes[start] == b'\n' {
-                return None;
-            }
             let len = bytes[start..limit].iter().take_while(|byte| in_token(byte)).count();
             let token = &bytes[start..start + len];
             let lone = [start.checked_sub(1).and_then(|at| bytes.get(at)), bytes.get(start + len)];
@@ -163,6 +166,9 @@ impl Generic {
                 if random && !is_hash(&bytes[line_start(bytes, start)..start]) {
                     return self.candidate(self.loose, name, start..start + len, None, Confidence::Low, Vec::new());
                 }
+            }
+            if bytes.get(start + len) == Some(&b'\n') {
+                return None;
             }
             start += len + 1;
         }
@@ -224,6 +230,12 @@ fn says_itself(name: &[u8], value: &[u8]) -> bool {
     let letters = |text: &[u8]| -> Vec<u8> { text.iter().filter(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect() };
     let (name, value) = (letters(name), letters(value));
     !value.is_empty() && (name.ends_with(&value) || value.ends_with(&name) && value.len() <= name.len() + 4)
+}
+
+fn ends_in_verb(name: &[u8]) -> bool {
+    let before = name.len().saturating_sub(4);
+    name.eq_ignore_ascii_case(IDENTIFIED_BY.as_bytes())
+        || name[before..].eq_ignore_ascii_case(b"pass") && (before == 0 || !name[before - 1].is_ascii_alphanumeric() || name[before].is_ascii_uppercase())
 }
 
 fn line_start(bytes: &[u8], at: usize) -> usize {

@@ -29,7 +29,7 @@ pub fn make(value: &[u8], style: Style) -> Option<Make> {
     if let Some(class) = random {
         // What signs alone make improbable is code, a pattern or a path.
         let signs = value.iter().filter(|byte| byte.is_ascii_punctuation()).count();
-        if class == Class::Printable && (is_place(value) || is_code(value) || signs * 3 > value.len()) {
+        if class == Class::Printable && (is_place(value) || style != Style::Quoted && is_code(value) || signs * 3 > value.len()) {
             return None;
         }
         return Some(Make::Random(class));
@@ -117,16 +117,27 @@ fn is_place(value: &[u8]) -> bool {
 }
 
 /// What only source code has: calls, indexes, members, types, patterns.
-fn is_code(value: &[u8]) -> bool {
+pub fn is_code(value: &[u8]) -> bool {
     let within = |sign: &[u8]| memchr::memmem::find(value, sign).is_some();
     let ends = [b'(', b'{', b'[', b'='];
     let first = value.split(|byte| *byte == b'.').next().unwrap_or_default();
     let first_is_name = first.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_') || !value.iter().any(u8::is_ascii_digit);
     let member = first_is_name && value.windows(3).any(|three| three[1] == b'.' && three[0].is_ascii_alphanumeric() && three[2].is_ascii_alphabetic());
     let call = value.windows(2).any(|two| two[1] == b'(' && (two[0].is_ascii_alphanumeric() || two[0] == b'_'));
-    call || within(b"(") && within(b")") || count(value, b'|') > 1 || within(b"::") || within(b"->") || within(b"=>") || within(b"[") || within(b"(\"") || member || within(b"\\")
+    call || within(b")") && count(value, b'(') != count(value, b')') || within(b"(") && within(b")") || count(value, b'|') > 1 || within(b"::") || within(b"->") || within(b"=>") || within(b"[") || within(b"(\"") || member || within(b"\\")
         || value.last().is_some_and(|byte| ends.contains(byte))
         || value.first().is_some_and(|byte| b"&*(<[{|`\"'-".contains(byte))
+}
+
+/// Whether digits, small letters and others are mixed as people mix them for a secret, more than in any identifier.
+pub fn is_mixed_well(value: &[u8]) -> bool {
+    let has = |kind: fn(&u8) -> bool| value.iter().any(kind);
+    let evidence = Class::of(value).map_or(f64::MIN, |class| randomness::evidence(value, class));
+    has(u8::is_ascii_digit)
+        && has(u8::is_ascii_lowercase)
+        && (has(u8::is_ascii_uppercase) || has(u8::is_ascii_punctuation))
+        && !value.iter().any(|byte| b".:/#,".contains(byte))
+        && evidence > -(value.len() as f64)
 }
 
 /// Letters of any script, joined by `- _ . : /` and blanks or by nothing, digits behind them aside.

@@ -3,7 +3,7 @@ private const string ApiKeyHeader = "X-Api-Key";
 var client = new Client { ClientSecret = options.ClientSecret };
 "Server=db1;Database=app;Trusted_Connection=True;"
 request.Headers.Add("X-Api-Key", apiKey);
-$secure = Read-Host "Password" -AsSecureString
+$password = Read-Host "Password" -AsSecureString
 [Required(ErrorMessage = "Password is required")]
 public string PasswordHash { get; set; }
 CancellationToken cancellationToken = default
