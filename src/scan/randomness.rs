@@ -9,7 +9,7 @@
 /// The alphabet that a random value was drawn from: the smallest that holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Digits and `a` to `f`, or `A` to `F`.
+    /// Digits and `a` to `f`, in either case.
     Hex,
     /// Capitals and `2` to `7`.
     Base32,
@@ -80,7 +80,7 @@ impl Class {
             () if other || plus && dash => Self::Printable,
             () if plus || dash => Self::Base64,
             () if !small && !capital => return None,
-            () if hex && !(small && capital) => Self::Hex,
+            () if hex && digit => Self::Hex,
             () if octal && !small => Self::Base32,
             () if !(small && capital) && digit => Self::Base36,
             () => Self::Base62,

@@ -105,7 +105,10 @@ impl Generic {
             return None;
         }
         if value::is_uuid(value) && kind == Kind::Token {
-            return self.candidate(self.loose, name, span, None, Confidence::Low, Vec::new());
+            // Most are the name of a thing; that of an API's key is the key.
+            let is_key = memchr::memmem::find(&bytes[name.clone()].to_ascii_lowercase(), b"api").is_some();
+            let (rule, sure) = if is_key { (self.assignment, Confidence::Medium) } else { (self.loose, Confidence::Low) };
+            return self.candidate(rule, name, span, None, sure, Vec::new());
         }
         let made = value::make(value, assigned.style)?;
         let bare = assigned.style == Style::Bare;
@@ -140,7 +143,8 @@ impl Generic {
                 if is_hash(&bytes[line_start(bytes, span.start)..span.start]) {
                     return None;
                 }
-                (self.assignment, Confidence::Low)
+                let is_hash_like = class == Class::Hex || evidence < 60.0;
+                (self.assignment, if is_hash_like { Confidence::Low } else { Confidence::Medium })
             }
             _ => return None,
         };
