@@ -96,7 +96,7 @@ pub struct Rule {
     /// [`example`](super::example).
     #[serde(default)]
     pub positives: Vec<String>,
-    /// Texts in which this rule finds nothing.
+    /// Texts in which this rule finds nothing, or nothing that is more than low in confidence.
     #[serde(default)]
     pub negatives: Vec<String>,
     /// Names by which other tools' settings know what this rule finds. Several rules may share one, as some tools have one rule where
@@ -263,7 +263,7 @@ impl Rule {
             } else {
                 self.names.join("|")
             };
-            self.pattern = Some(format!("(?i:{names}){ASSIGNED}(?P<secret>{value})"));
+            self.pattern = Some(format!("(?is:{names}){ASSIGNED}(?P<secret>{value})"));
         }
     }
 
@@ -365,7 +365,7 @@ impl Rule {
 /// What stands between a name and the value that is assigned to it: up to 40 bytes, an assignment (or a blank behind a word such as
 /// `key`), and quotes.
 const ASSIGNED: &str =
-    r#"[\s\S]{0,40}?(?:[=:>,(]|(?i:key|token|secret|passw(?:or)?d|auth|bearer|basic)["'`]?[ \t])[\s"'`\\]{0,6}"#;
+    r#"[\s\S]{0,40}?(?:[=:>,(]|(?i:key|token|secret|passw(?:or)?d|auth|bearer|basic)["'`]?[ \t])[\s"'`\\]{0,16}"#;
 
 /// What toml says of a text, with its line, and with the known key that an unknown one was probably meant to be.
 fn told(error: &toml::de::Error, text: &str, file: &str) -> RuleError {
