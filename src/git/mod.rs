@@ -3,6 +3,7 @@
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
 mod hooks;
+mod objects;
 mod program;
 mod push;
 mod range;

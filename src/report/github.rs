@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 
 use super::view::{View, count};
+use crate::scan::{Place, Source};
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let report = view.report;
@@ -19,23 +20,15 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             1 => String::new(),
             many => format!(", {} in all", count(many, "place")),
         };
-        let mut message = format!("{} {}{others}", view.secret(finding), finding.fingerprint.short());
+        let location = view.location(place, super::view::As::Raw);
+        let mut message = format!("{} {} in {location}{others}", view.secret(finding), finding.fingerprint.short());
         for advice in [rule.revoke.as_str(), &view.fix(finding).unwrap_or_default()] {
             if !advice.is_empty() {
                 message += &format!("\n{advice}");
             }
         }
-        let file = property(&view.path(&place.source));
-        let (line, end_line, column) = (place.line, place.end_line, place.column);
-        // GitHub takes columns only where both are on one line.
-        let columns =
-            if line == end_line { format!(",col={column},endColumn={}", place.end_column) } else { String::new() };
         let title = property(&format!("{} ({})", rule.title, finding.severity.name()));
-        writeln!(
-            out,
-            "::{command} file={file},line={line},endLine={end_line}{columns},title={title}::{}",
-            data(&message)
-        )?;
+        writeln!(out, "::{command} {}title={title}::{}", position(view, place), data(&message))?;
     }
     let gaps = report.coverage.unscanned.len();
     if gaps > 0 {
@@ -43,6 +36,19 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "::warning title=Incomplete scan::{}", data(&words))?;
     }
     Ok(())
+}
+
+/// Where an annotation is put: what is in no file has no place in a change.
+fn position(view: &View<'_>, place: &Place) -> String {
+    if matches!(place.source, Source::Commit(_) | Source::Tag(_) | Source::Name(_)) {
+        return String::new();
+    }
+    let file = property(&view.path(&place.source));
+    let (line, end_line, column) = (place.line, place.end_line, place.column);
+    // GitHub takes columns only where both are on one line.
+    let columns =
+        if line == end_line { format!("col={column},endColumn={},", place.end_column) } else { String::new() };
+    format!("file={file},line={line},endLine={end_line},{columns}")
 }
 
 fn data(text: &str) -> String {

@@ -55,7 +55,9 @@ pub(super) fn write_finding(view: &View<'_>, finding: &Finding, out: &mut dyn Wr
     let renderer = if options.colour { Renderer::styled() } else { Renderer::plain() };
     let decor = if options.utf8 { DecorStyle::Unicode } else { DecorStyle::Ascii };
     let text = renderer.decor_style(decor).term_width(options.width).render(&[group]);
-    line(view, out, &text)
+    // Between the place and the line stands a sign for lines left out, of which there are none.
+    let is_gap = |line: &&str| line.contains('⸬') && !line.contains(['│', '├', '╰']) || line.trim() == "...";
+    text.lines().filter(|text| !is_gap(text)).try_for_each(|text| line(view, out, text))
 }
 
 /// What is said below the line: a name and some words each.

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::config::{Gate, nearest};
-use crate::scan::{Applied, Confidence, Coverage, Finding, Rule, Ruleset, Salt, Severity};
+use crate::scan::{Applied, Confidence, Coverage, Finding, Ruleset, Salt, Severity};
 
 pub use explain::explain;
 pub use gitleaks::{gitleaks_count, gitleaks_verbose};
@@ -260,9 +260,5 @@ impl Report<'_> {
     /// Whether everything was looked through.
     pub fn is_complete(&self) -> bool {
         self.coverage.unscanned.is_empty()
-    }
-
-    fn rule(&self, finding: &Finding) -> &Rule {
-        self.rules.rule(finding.rule)
     }
 }

@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::keywords::{Keyword, Keywords};
 use super::pattern::{self, Pattern};
-use super::{Candidate, Detector, Edges, Hit, Reach, Rule, RuleError, RuleIndex, Ruleset, Text};
+use super::weigh::weigh;
+use super::{Candidate, Detector, Hit, Reach, RuleError, RuleIndex, Ruleset, Text};
 
 /// The rules and detectors in force, ready to look through texts. Shared by all threads.
 pub struct Engine {
@@ -112,7 +113,7 @@ impl Engine {
     /// How far a keyword's candidates depend on what surrounds it: the widest window of those who want it.
     pub fn reach(&self, keyword: Keyword) -> Reach {
         let reach = |wanted: &Wanted| match wanted {
-            Wanted::Rule { rule, .. } => Reach::Window(self.pattern(*rule).map_or(0, Pattern::reach) + 1),
+            Wanted::Rule { rule, .. } => Reach::Window(self.pattern(*rule).map_or(0, Pattern::reach)),
             Wanted::Detector { detector, .. } => self.detectors[*detector].reach(),
         };
         let widest = |one: Reach, other: Reach| match (one, other) {
@@ -124,7 +125,7 @@ impl Engine {
 
     /// The widest window around any keyword, of those that have one.
     pub fn widest(&self) -> usize {
-        let of_rules = self.rules.iter().filter_map(|(rule, _)| self.pattern(rule)).map(|pattern| pattern.reach() + 1);
+        let of_rules = self.rules.iter().filter_map(|(rule, _)| self.pattern(rule)).map(Pattern::reach);
         let of_detectors = self.detectors.iter().filter_map(|detector| match detector.reach() {
             Reach::Window(bytes) => Some(bytes),
             Reach::Document => None,
@@ -169,7 +170,7 @@ impl Engine {
                         }
                         let Some(pattern) = self.pattern(rule) else { continue };
                         if let Some(matched) = pattern.find(bytes, start..end, &mut scratch.patterns[at]) {
-                            self.accept(rule, bytes, matched, found);
+                            self.accept(rule, pattern, bytes, matched, found);
                         }
                     }
                 }
@@ -199,12 +200,16 @@ impl Engine {
     }
 
     /// Adds a match, if what the rule asks beyond its pattern holds.
-    fn accept(&self, rule: RuleIndex, bytes: &[u8], matched: pattern::Found, found: &mut Vec<Candidate>) {
-        let written: &Rule = self.rules.rule(rule);
-        if !edges_allow(written.edges, bytes, &matched.secret) {
-            return;
-        }
-        found.push(Candidate {
+    fn accept(
+        &self,
+        rule: RuleIndex,
+        pattern: &Pattern,
+        bytes: &[u8],
+        matched: pattern::Found,
+        found: &mut Vec<Candidate>,
+    ) {
+        let written = self.rules.rule(rule);
+        let mut candidate = Candidate {
             rule,
             whole: matched.whole,
             secret: matched.secret,
@@ -214,7 +219,10 @@ impl Engine {
             severity: None,
             notes: Vec::new(),
             key_path: None,
-        });
+        };
+        if weigh(written, pattern.dropped(), bytes, &mut candidate) {
+            found.push(candidate);
+        }
     }
 
     fn pattern(&self, rule: RuleIndex) -> Option<&Pattern> {
@@ -222,22 +230,10 @@ impl Engine {
     }
 }
 
-fn edges_allow(edges: Edges, bytes: &[u8], secret: &Range<usize>) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let token = |byte: u8| word(byte) || b"-+/=.".contains(&byte);
-    let before = secret.start.checked_sub(1).map(|at| bytes[at]);
-    let behind = bytes.get(secret.end).copied();
-    let mut around = before.into_iter().chain(behind);
-    match edges {
-        Edges::Word => !around.any(word),
-        Edges::Token => !around.any(token),
-        Edges::None => true,
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::Rule;
     use super::*;
 
     fn engine(rules: &str) -> Engine {

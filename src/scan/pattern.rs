@@ -9,6 +9,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::weigh::{self, Dropped};
 use super::{Rule, RuleError};
 
 /// A rule's pattern.
@@ -18,6 +19,10 @@ pub struct Pattern {
     max_len: usize,
     /// Every match starts with one of the rule's keywords, so that it need not be looked for.
     starts_with_keyword: bool,
+    /// What a match may not be.
+    dropped: Dropped,
+    /// How much is looked at around a match, in bytes.
+    margin: usize,
     compiled: OnceLock<Compiled>,
 }
 
@@ -50,17 +55,24 @@ impl Pattern {
         let begins = |start: &Vec<u8>| keywords.iter().any(|word| start.starts_with(word.as_bytes()));
         let longest = keywords.iter().map(String::len).max().unwrap_or(0);
         let starts_with_keyword = starts(&parsed, longest).iter().all(begins);
-        Ok(Some(Self { text: text.clone(), max_len, starts_with_keyword, compiled: OnceLock::new() }))
+        let dropped = Dropped::default();
+        let margin = weigh::margin(rule);
+        Ok(Some(Self { text: text.clone(), max_len, starts_with_keyword, dropped, margin, compiled: OnceLock::new() }))
     }
 
-    /// How far from a keyword a match can begin or end, in bytes.
+    /// How far from a keyword a match depends on the text, in bytes.
     pub fn reach(&self) -> usize {
-        self.max_len
+        self.max_len + self.margin
+    }
+
+    /// What a match may not be.
+    pub fn dropped(&self) -> &Dropped {
+        &self.dropped
     }
 
     /// The match that holds the keyword at `keyword`, and the credential in it.
     ///
-    /// It depends on no more than [`reach`](Self::reach) bytes before and behind the keyword, and one byte more at each end.
+    /// It depends on no more than [`reach`](Self::reach) bytes before and behind the keyword.
     pub fn find(&self, text: &[u8], keyword: Range<usize>, scratch: &mut Option<Scratch>) -> Option<Found> {
         let Compiled { regex, group } = self.compiled();
         let Scratch { cache, captures } =
@@ -240,7 +252,7 @@ mod tests {
 
     #[test]
     fn bound_is_the_patterns_own() {
-        assert_eq!(pattern("'ghp_'", "ghp_[a-z]{36}").reach(), 40);
-        assert_eq!(pattern("'ghp_'", "ghp_[a-z]+").reach(), 512);
+        assert_eq!(pattern("'ghp_'", "ghp_[a-z]{36}").max_len, 40);
+        assert_eq!(pattern("'ghp_'", "ghp_[a-z]+").max_len, 512);
     }
 }

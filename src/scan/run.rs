@@ -30,7 +30,7 @@ pub struct Coverage {
 
 /// A part of a text that is too long to be looked through at once, or a whole one.
 #[derive(Debug, Clone)]
-pub struct Part<'a> {
+pub struct Window<'a> {
     /// Its bytes.
     pub bytes: &'a [u8],
     /// What kind of bytes the whole text is.
@@ -56,12 +56,12 @@ impl Scanner {
     /// Looks through a text and adds what it finds.
     pub fn scan(&self, source: &Source, bytes: &[u8], findings: &mut Findings, coverage: &mut Coverage) {
         let content = Content::of(bytes);
-        let part = Part { bytes, content, own: 0..usize::MAX, starts: Start::default() };
+        let part = Window { bytes, content, own: 0..usize::MAX, starts: Start::default() };
         self.scan_part(source, &part, findings, coverage);
     }
 
     /// Looks through a part of a text and adds what it finds there.
-    pub fn scan_part(&self, source: &Source, part: &Part<'_>, findings: &mut Findings, coverage: &mut Coverage) {
+    pub fn scan_part(&self, source: &Source, part: &Window<'_>, findings: &mut Findings, coverage: &mut Coverage) {
         let rules = self.engine.rules();
         let is_first = part.starts.offset == 0;
         if part.content == Content::Media {

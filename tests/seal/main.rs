@@ -25,6 +25,7 @@ mod layout;
 mod push;
 mod recipients;
 mod scan;
+mod report;
 mod sops_users;
 mod sops_values;
 mod sops_vectors;

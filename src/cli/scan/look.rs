@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::host::terminal::Progress;
 use crate::scan::{
-    ArchiveLimits, Content, Coverage, Findings, Member, Part, Salt, Scanner, Source, Start, Unscanned, is_archive,
+    ArchiveLimits, Content, Coverage, Findings, Member, Salt, Scanner, Source, Start, Unscanned, Window, is_archive,
     read_archive,
 };
 
@@ -100,7 +100,7 @@ impl Look {
         loop {
             let is_last = bytes.len() <= at_once;
             let own_end = if is_last { bytes.len() } else { bytes.len() - reach };
-            let this = Part { bytes: &bytes, content, own: own..own_end, starts };
+            let this = Window { bytes: &bytes, content, own: own..own_end, starts };
             self.scanner.scan_part(source, &this, &mut seen.findings, &mut seen.coverage);
             if is_last || content == Content::Media {
                 return Ok(());
