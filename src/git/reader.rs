@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn headers_are_read_whatever_they_say() {
-        let commit = b"tree 12\nparent 34\nparent 56\nauthor \nodd\n goes on\ncommitter a b <x@y> 17 +9999\n\nparent 78\n";
+        let commit =
+            b"tree 12\nparent 34\nparent 56\nauthor \nodd\n goes on\ncommitter a b <x@y> 17 +9999\n\nparent 78\n";
         let headers = Headers::of(commit);
         assert_eq!(headers.all("parent").collect::<Vec<_>>(), [b"34", b"56"]);
         assert_eq!(headers.first("committer").map(person), Some(("a b".into(), "x@y".into(), 17)));

@@ -5,7 +5,7 @@ use std::ops::Range;
 use gix::bstr::ByteSlice as _;
 
 use super::judge::{Where, judge};
-use super::{Content, Engine, Findings, Source, Unscanned};
+use super::{Content, Engine, Findings, Source, Specificity, Unscanned};
 
 /// What looks through texts, as the settings of this run say. Shared by all threads.
 pub struct Scanner {
@@ -74,7 +74,7 @@ impl Scanner {
         coverage.bytes += part.own.end.min(part.bytes.len()).saturating_sub(part.own.start) as u64;
         coverage.binary += usize::from(is_first && part.content == Content::Binary);
         coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
-        let is_generic = |rule| rules.rule(rule).id.starts_with("generic-");
+        let is_generic = |rule| rules.rule(rule).specificity() == Specificity::Generic;
         if part.content == Content::Binary {
             candidates.retain(|candidate| !is_generic(candidate.rule));
         }

@@ -37,6 +37,14 @@ fn work_tree_is_what_git_tracks_or_does_not_ignore() {
     assert_eq!(found, all);
     // A file that is named is looked through whatever git thinks of it, and called by its path in the repository.
     assert_eq!(repo.places(["other.log", "link"]), ["link:1", "other.log:1"]);
+    symlink("build", repo.path("to-folder")).unwrap();
+    assert_eq!(repo.places(["--ignored", "to-folder"]), ["build/out:1"]);
+    let piped = "seal scan --format json --rule test-token <(cat outside)";
+    let piped = repo.folder.program("bash", ["-c", &format!("cd work && {}", piped.replace("outside", "../outside"))]);
+    assert_eq!(places(&repo.at(piped).run()).len(), 1);
+    // From elsewhere, the settings of what is looked through count.
+    let elsewhere = repo.seal_step(["scan", "--format", "json", "work/untracked"]).inside(&repo.folder.path("")).run();
+    assert_eq!(places(&elsewhere), ["untracked:1"]);
     let below = repo.seal_step(["scan", "--format", "json", "../.hidden"]).inside(&repo.path("sub")).run();
     assert_eq!(places(&below), [".hidden/.env:2"]);
 }
@@ -297,9 +305,10 @@ fn range_has_what_any_of_its_commits_brings() {
     let range = format!("{start}..HEAD");
     // The author is the committer too, and the name of a file stands in a message as well.
     let found = repo.places(["--commits", &range]);
-    assert_eq!(found, [
-        "attributes:1", "commit", "commit", "commit", "commit", "crlf:2", "gone:1", "link:1", "name", "nul:1",
-    ]);
+    assert_eq!(
+        found,
+        ["attributes:1", "commit", "commit", "commit", "commit", "crlf:2", "gone:1", "link:1", "name", "nul:1",]
+    );
     assert_eq!(repo.places(["--commits", "HEAD^!"]), ["crlf:2"]);
     assert_eq!(repo.places(["--commits", "HEAD~2...HEAD"]), ["crlf:2", "nul:1"]);
     assert_eq!(repo.places(["--commits", "HEAD"]).len(), 11);

@@ -9,6 +9,7 @@ use super::args::RuleArgs;
 use crate::config::{ScanSettings, nearest};
 use crate::git::{ObjectReader, Repository};
 use crate::host::{clock, files};
+use crate::scan::generic::Generic;
 use crate::scan::{Allow, Applied, Baseline, Engine, Finding, Rule, Ruleset, Scanner, Suppressing};
 
 /// What is in force.
@@ -111,7 +112,8 @@ impl InForce {
         for warning in std::mem::take(&mut self.settings.warnings) {
             session.warn(&shown(&warning).to_string());
         }
-        Ok(Scanner { engine: Engine::new(rules, Vec::new())? })
+        let generic = Generic::new(&rules);
+        Ok(Scanner { engine: Engine::new(rules, vec![Box::new(generic)])? })
     }
 
     /// Marks what is let through, and says by what.

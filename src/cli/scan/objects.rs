@@ -144,8 +144,12 @@ impl Brought {
             };
             let mut old: Vec<bool> = finding.places.iter().map(is_old).collect();
             // The same version of a file at another path brings nothing new.
-            let old_blobs: HashSet<ObjectId> =
-                finding.places.iter().zip(&old).filter_map(|(place, old)| place.source.blob().filter(|_| *old)).collect();
+            let old_blobs: HashSet<ObjectId> = finding
+                .places
+                .iter()
+                .zip(&old)
+                .filter_map(|(place, old)| place.source.blob().filter(|_| *old))
+                .collect();
             for (place, old) in finding.places.iter().zip(&mut old) {
                 *old |= place.source.blob().is_some_and(|blob| old_blobs.contains(&blob));
             }

@@ -101,7 +101,8 @@ impl Repo {
         self.seal_step(args).run()
     }
 
-    fn at(&self, step: Step) -> Step {
+    /// In the work tree, with seal in the path.
+    pub fn at(&self, step: Step) -> Step {
         let folder = self.folder.path("bin");
         if !folder.join("seal").exists() {
             std::fs::create_dir_all(&folder).unwrap();
