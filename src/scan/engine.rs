@@ -8,7 +8,8 @@ use regex_automata::Input;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
-use super::{Candidate, Detector, Edges, Hit, Reach, Rule, RuleError, RuleIndex, Ruleset, Text};
+use super::decode::{self, Budget};
+use super::{Candidate, Detector, Edges, Hit, Reach, Rule, RuleError, RuleIndex, Ruleset, Seen, Text};
 
 /// The rules and detectors in force, ready to look through texts. Shared by all threads.
 pub struct Engine {
@@ -18,6 +19,8 @@ pub struct Engine {
     /// Who wants a keyword, by the keyword's number.
     wanted_by: Vec<Vec<Wanted>>,
     patterns: Vec<Option<Pattern>>,
+    /// How many encodings are undone one upon the other.
+    layers: usize,
 }
 
 /// What a scan left out, and why.
@@ -50,6 +53,9 @@ struct Pattern {
 
 /// The longest match of a pattern without a bound, where its rule states none.
 const MAX_LEN: usize = 512;
+
+/// As many encodings are undone one upon the other where nothing else is said.
+const LAYERS: usize = 4;
 
 /// No text has more candidates of one rule.
 const MAX_CANDIDATES: usize = 10_000;
@@ -86,7 +92,12 @@ impl Engine {
             .match_kind(MatchKind::Standard)
             .build(&words)
             .map_err(|error| RuleError { file: "keywords".to_owned(), problem: error.to_string() })?;
-        Ok(Self { rules, detectors, keywords, wanted_by, patterns })
+        Ok(Self { rules, detectors, keywords, wanted_by, patterns, layers: LAYERS })
+    }
+
+    /// With another limit on how many encodings are undone one upon the other.
+    pub fn with_layers(self, layers: usize) -> Self {
+        Self { layers, ..self }
     }
 
     /// The rules in force.
@@ -96,8 +107,23 @@ impl Engine {
 
     /// Adds the candidates of a text, by offset, and says what was left out.
     pub fn scan(&self, bytes: &[u8], found: &mut Vec<Candidate>) -> Vec<Unscanned> {
-        let text = Text { bytes, depth: 0 };
-        let before = found.len();
+        let mut unscanned = Vec::new();
+        let mut budget = Budget::new(self.layers);
+        match decode::utf16(bytes) {
+            Some(inner) => {
+                let within = self.look_through(&Text { bytes: &inner.bytes, depth: 0 }, &mut budget, &mut unscanned);
+                found.extend(within.into_iter().map(|candidate| inner.lift(candidate)));
+            }
+            None => found.extend(self.look_through(&Text { bytes, depth: 0 }, &mut budget, &mut unscanned)),
+        }
+        unscanned.extend(budget.unscanned());
+        unscanned
+    }
+
+    /// The candidates of a text and of the texts inside it.
+    fn look_through(&self, text: &Text<'_>, budget: &mut Budget, unscanned: &mut Vec<Unscanned>) -> Vec<Candidate> {
+        let bytes = text.bytes;
+        let mut found = Vec::new();
         let mut windows: Vec<(usize, Range<usize>)> = Vec::new();
         let mut hits: Vec<(usize, Hit)> = Vec::new();
         for hit in self.keywords.find_overlapping_iter(bytes) {
@@ -115,7 +141,6 @@ impl Engine {
             }
         }
         windows.sort_by_key(|(rule, window)| (*rule, window.start));
-        let mut unscanned = Vec::new();
         let mut at = 0;
         while at < windows.len() {
             let (rule, mut window) = windows[at].clone();
@@ -124,19 +149,25 @@ impl Engine {
                 window.end = window.end.max(windows[at].1.end);
                 at += 1;
             }
-            self.confirm(rule, bytes, window, found);
-            if found.len() - before > MAX_CANDIDATES {
+            self.confirm(rule, bytes, window, &mut found);
+            if found.len() > MAX_CANDIDATES {
                 unscanned.push(Unscanned::TooManyMatches);
                 break;
             }
         }
         hits.sort_by_key(|(detector, hit)| (*detector, hit.start, hit.end));
+        let mut seen =
+            Seen { candidates: found, inner: Vec::new(), values: Vec::new(), ciphertext: Vec::new(), budget };
         for of_one in hits.chunk_by(|one, other| one.0 == other.0) {
             let hits: Vec<Hit> = of_one.iter().map(|(_, hit)| *hit).collect();
-            self.detectors[of_one[0].0].find(&text, &hits, found);
+            self.detectors[of_one[0].0].look(text, &hits, &mut seen);
         }
-        found[before..].sort_by_key(|candidate| (candidate.secret.start, candidate.secret.end, candidate.rule));
-        unscanned
+        for (detector, without) in self.detectors.iter().enumerate().filter(|(_, detector)| detector.always()) {
+            if !hits.iter().any(|(of, _)| *of == detector) {
+                without.look(text, &[], &mut seen);
+            }
+        }
+        decode::settle(&self.rules, text, seen, |inner, budget| self.look_through(inner, budget, unscanned))
     }
 
     /// Adds the matches of a rule in a window.

@@ -11,17 +11,20 @@
 //! Where texts come from is not known here: `git`, `host` and `cli` bring them.
 
 mod candidate;
+pub mod decode;
 mod detector;
 mod engine;
 mod finding;
 mod fingerprint;
 pub mod judge;
+pub mod kubernetes;
 mod rule;
 mod ruleset;
 mod run;
+pub mod structure;
 
 pub use candidate::{Candidate, Confidence, Layer, Note, Severity};
-pub use detector::{Detector, Hit, Reach, Text};
+pub use detector::{Detector, Hit, Reach, Seen, Text, Value};
 pub use engine::{Engine, Unscanned};
 pub use finding::{CommitRef, Finding, Findings, History, Place, Source, Suppression};
 pub use fingerprint::{Fingerprint, Salt};
