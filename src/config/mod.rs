@@ -7,7 +7,6 @@ mod add_recipient;
 mod creation_rule;
 mod destination;
 mod fields;
-mod nearest;
 mod store_style;
 mod template;
 
@@ -17,10 +16,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_yaml::Value;
 
+pub use crate::document::nearest;
 pub use add_recipient::{CannotAdd, with_recipient};
 pub use creation_rule::{CreationRule, NoRule, Rule, RuleError, Tried};
 pub use destination::{Destination, DestinationRule};
-pub use nearest::nearest;
 pub use store_style::StoreStyle;
 pub use template::default_config_text;
 

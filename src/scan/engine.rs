@@ -9,7 +9,8 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
 use super::decode::{self, Budget};
-use super::{Candidate, Detector, Edges, Hit, Reach, Rule, RuleError, RuleIndex, Ruleset, Seen, Text};
+use super::weigh::{Dropped, weigh};
+use super::{Candidate, Detector, Hit, Reach, Rule, RuleError, RuleIndex, Ruleset, Seen, Text};
 
 /// The rules and detectors in force, ready to look through texts. Shared by all threads.
 pub struct Engine {
@@ -49,6 +50,7 @@ struct Pattern {
     /// The longest match.
     max_len: usize,
     compiled: OnceLock<Regex>,
+    dropped: Dropped,
 }
 
 /// The longest match of a pattern without a bound, where its rule states none.
@@ -179,10 +181,7 @@ impl Engine {
             let Some(whole) = captures.get_match().map(|found| found.range()) else { continue };
             let group = captures.get_group_by_name("secret").or_else(|| captures.get_group(1));
             let secret = group.map_or(whole.clone(), |group| group.start..group.end);
-            if !edges_allow(written.edges, bytes, &secret) {
-                continue;
-            }
-            found.push(Candidate {
+            let mut candidate = Candidate {
                 rule: RuleIndex(rule as u16),
                 whole,
                 secret,
@@ -192,7 +191,10 @@ impl Engine {
                 severity: None,
                 notes: Vec::new(),
                 key_path: None,
-            });
+            };
+            if weigh(written, &pattern.dropped, bytes, &mut candidate) {
+                found.push(candidate);
+            }
         }
     }
 
@@ -219,7 +221,7 @@ impl Pattern {
             .map_err(|error| fail(error.to_string()))?;
         let bound = parsed.properties().maximum_len();
         let max_len = rule.max_len.or(bound).unwrap_or(MAX_LEN);
-        Ok(Some(Self { text: text.clone(), max_len, compiled: OnceLock::new() }))
+        Ok(Some(Self { text: text.clone(), max_len, compiled: OnceLock::new(), dropped: Dropped::default() }))
     }
 
     fn compiled(&self) -> &Regex {
@@ -228,19 +230,6 @@ impl Pattern {
             let built = Regex::builder().syntax(syntax).configure(Regex::config().utf8_empty(false)).build(&self.text);
             built.expect("the pattern was parsed when the rule was")
         })
-    }
-}
-
-fn edges_allow(edges: Edges, bytes: &[u8], secret: &Range<usize>) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let token = |byte: u8| word(byte) || b"-+/=.".contains(&byte);
-    let before = secret.start.checked_sub(1).map(|at| bytes[at]);
-    let behind = bytes.get(secret.end).copied();
-    let mut around = before.into_iter().chain(behind);
-    match edges {
-        Edges::Word => !around.any(word),
-        Edges::Token => !around.any(token),
-        Edges::None => true,
     }
 }
 

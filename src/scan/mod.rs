@@ -11,23 +11,31 @@
 //! Where texts come from is not known here: `git`, `host` and `cli` bring them.
 
 mod candidate;
+pub mod check;
 pub mod decode;
 mod detector;
 mod engine;
+pub mod example;
 mod finding;
 mod fingerprint;
 pub mod judge;
 pub mod kubernetes;
+mod near;
+mod placeholder;
 mod rule;
 mod ruleset;
 mod run;
 pub mod structure;
+mod weigh;
 
 pub use candidate::{Candidate, Confidence, Layer, Note, Severity};
 pub use detector::{Detector, Hit, Reach, Seen, Text, Value};
 pub use engine::{Engine, Unscanned};
 pub use finding::{CommitRef, Finding, Findings, History, Place, Source, Suppression};
 pub use fingerprint::{Fingerprint, Salt};
-pub use rule::{Edges, Rule, RuleError};
+pub use near::pair;
+pub use placeholder::placeholder;
+pub use rule::{DETECTORS, Drop, Edges, Near, Rule, RuleError, Specificity};
 pub use ruleset::{RuleIndex, Ruleset};
 pub use run::{Coverage, Scanner};
+pub use weigh::entropy;
