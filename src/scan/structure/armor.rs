@@ -38,7 +38,7 @@ const MAX_LEN: usize = 64 * 1024;
 const BEGIN: &[u8] = b"-----BEGIN ";
 
 impl Armor {
-    /// The block whose first line has `-----` right before `label_end`... none where it is no first line, or has no base64.
+    /// The block whose first line ends at `label_end`; none where that is no first line, or no base64 follows.
     pub fn at(bytes: &[u8], label_end: usize) -> Option<Self> {
         let head = &bytes[label_end.saturating_sub(80)..label_end];
         let begin = memchr::memmem::rfind(head, BEGIN)? + label_end - head.len();
@@ -166,7 +166,7 @@ fn strip(line: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    const BODY: [&str; 2] = ["MC4CAQAwBQYDK2VwBCIEIC+canarycanarycanarycanary", "canarycanary+/=="];
+    const BODY: [&str; 2] = ["MC4CAQAwBQYDK2VwBCIEIC+canarycanarycanarycanaryA", "canarycanary+w=="];
 
     fn read(text: &str) -> Option<Armor> {
         let end = text.find("KEY-----").unwrap() + "KEY-----".len();

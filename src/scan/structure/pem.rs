@@ -58,7 +58,10 @@ impl Detector for Pem {
 
     fn find(&self, text: &Text<'_>, hits: &[Hit], found: &mut Vec<Candidate>) {
         let mut done = 0;
-        for hit in hits.iter().filter(|hit| hit.start >= done) {
+        for hit in hits {
+            if hit.start < done {
+                continue;
+            }
             let Some(armor) = Armor::at(text.bytes, hit.end) else { continue };
             let Some((rule, check)) = self.kind(&armor.label) else { continue };
             done = armor.span.end;
@@ -127,7 +130,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         return None;
     }
     let (len, rest) = match first {
-        0..0x80 => (usize::from(*first), rest),
+        0..=0x7f => (usize::from(*first), rest),
         0x81..=0x84 => {
             let (len, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
             (len.iter().fold(0, |len, byte| len << 8 | usize::from(*byte)), rest)
@@ -160,8 +163,8 @@ mod tests {
 
     fn der(tag: u8, content: &[u8]) -> Vec<u8> {
         let len: Vec<u8> = match content.len() {
-            len @ 0..0x80 => vec![len as u8],
-            len @ 0x80..0x100 => vec![0x81, len as u8],
+            len @ 0..=0x7f => vec![len as u8],
+            len @ 0x80..=0xff => vec![0x81, len as u8],
             len => vec![0x82, (len >> 8) as u8, len as u8],
         };
         [&[tag][..], &len, content].concat()

@@ -1,5 +1,23 @@
 //! Values that stand for a credential instead of being one.
 
+use std::ops::Range;
+
+use crate::scan::{Candidate, Confidence, Note, RuleIndex};
+
+/// The credential at `secret`; none where it is a reference, of no more than info where it is made up.
+pub fn candidate(rule: RuleIndex, bytes: &[u8], secret: Range<usize>, confidence: Confidence) -> Option<Candidate> {
+    let value = &bytes[secret.clone()];
+    if is_reference(value) {
+        return None;
+    }
+    let mut candidate = Candidate::at(rule, secret, confidence);
+    if let Some(how) = placeholder(value) {
+        candidate.confidence = Confidence::Info;
+        candidate.notes.push(Note::Placeholder(how));
+    }
+    Some(candidate)
+}
+
 /// Whether a value is filled in elsewhere: a template, a variable, a reference to a store, a value that is encrypted.
 pub fn is_reference(value: &[u8]) -> bool {
     let value = value.trim_ascii();
@@ -28,14 +46,8 @@ pub fn is_reference(value: &[u8]) -> bool {
 /// Why a value is known to be made up, where it is.
 pub fn placeholder(value: &[u8]) -> Option<&'static str> {
     let value = value.trim_ascii().to_ascii_lowercase();
-    let has = |word: &str| memchr::memmem::find(&value, word.as_bytes()).is_some();
-    let words = [
-        "example", "changeme", "change-me", "change_me", "change me", "placeholder", "redacted", "replaceme",
-        "replace-me", "replace_me", "replace with", "your-", "your_", "yourpassword", "dummy", "xxxx", "****", "fixme",
-        "insert-", "insert_", "lorem", "...", "not-a-real", "notreal", "to-be-defined", "tobedefined",
-    ];
-    if let Some(word) = words.into_iter().find(|word| has(word)) {
-        return Some(word);
+    if let Some(how) = crate::scan::placeholder(&value, 0) {
+        return Some(how);
     }
     let defaults = [
         "password", "passwd", "pass", "pwd", "secret", "token", "admin", "root", "test", "guest", "user", "username",
