@@ -12,7 +12,7 @@ mod runs;
 pub use inner::{Inner, Positions};
 pub use runs::{Decode, Decoder};
 
-use super::{Candidate, Layer, Note, RuleIndex, Ruleset, Seen, Specificity, Text, Unscanned, Value};
+use super::{Candidate, Layer, RuleIndex, Ruleset, Seen, Specificity, Text, Unscanned, Value};
 
 /// What may be decoded of one outermost text, in all its depths.
 #[derive(Debug)]
@@ -164,11 +164,6 @@ fn give_meaning(rules: &Ruleset, found: &mut Vec<Candidate>, values: Vec<Value>)
 /// Whether a rule knows only that something is called a secret, not what it is.
 fn is_generic(rules: &Ruleset, rule: RuleIndex) -> bool {
     rules.rule(rule).specificity() == Specificity::Generic
-}
-
-/// A note that a find is part of another one, which stands before it.
-pub(super) fn part_of(rules: &Ruleset, rule: RuleIndex) -> Note {
-    Note::With(rules.rule(rule).id.clone())
 }
 
 /// Bytes decoded of one outermost text.

@@ -6,7 +6,7 @@
 mod age;
 mod armor;
 mod docker_config;
-mod json;
+pub(super) mod json;
 mod jwt;
 mod netrc;
 mod npmrc;

@@ -46,7 +46,10 @@ pub fn is_reference(value: &[u8]) -> bool {
 /// Why a value is known to be made up, where it is.
 pub fn placeholder(value: &[u8]) -> Option<&'static str> {
     let value = value.trim_ascii().to_ascii_lowercase();
-    if let Some(how) = crate::scan::placeholder(&value, 0) {
+    let has = |part: &[u8]| memchr::memmem::find(&value, part).is_some();
+    // A text is more than what one of its words says, and hosts of documentation have real passwords in tests.
+    let is_text = value.len() > 100 || value.contains(&b'\n') || has(b".example") || has(b"example.");
+    if let Some(how) = crate::scan::placeholder(&value, 0).filter(|_| !is_text) {
         return Some(how);
     }
     let defaults = [
