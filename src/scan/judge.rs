@@ -89,7 +89,8 @@ fn lower(candidate: &mut Candidate) {
 /// Of candidates whose secrets overlap the most specific rule's, then the surest, then the longest.
 fn without_overlap(rules: &Ruleset, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     // A decoded secret shares its encoded run with its neighbours.
-    let (decoded, mut plain): (Vec<_>, Vec<_>) = candidates.drain(..).partition(|candidate| !candidate.layers.is_empty());
+    let (decoded, mut plain): (Vec<_>, Vec<_>) =
+        candidates.drain(..).partition(|candidate| !candidate.layers.is_empty());
     plain.sort_by_key(|candidate| (candidate.secret.start, candidate.secret.end));
     let rank = |candidate: &Candidate| {
         let length = candidate.secret.len();
@@ -122,14 +123,123 @@ struct Kind {
 
 /// Endings of files in which a value needs no quotes.
 const BARE: &[&str] = &[
-    "bash", "bashrc", "bat", "cfg", "cmd", "cnf", "conf", "config", "credentials", "env", "envrc", "fish", "htpasswd", "ini", "j2", "ksh", "mak", "mk", "my", "netrc", "npmrc", "pgpass", "plist", "profile",
-    "properties", "ps1", "pypirc", "reg", "sh", "sql", "strings", "template", "tf", "tfvars", "toml", "tpl", "xml", "yaml", "yml", "zsh", "zshrc", "zshenv", "bash_profile", "bash_history", "zsh_history", "s3cfg", "gitconfig", "log", "service", "unit", "secret", "secrets", "local", "production", "hcl", "nomad", "http", "rest", "desktop", "inc",
+    "bash",
+    "bashrc",
+    "bat",
+    "cfg",
+    "cmd",
+    "cnf",
+    "conf",
+    "config",
+    "credentials",
+    "env",
+    "envrc",
+    "fish",
+    "htpasswd",
+    "ini",
+    "j2",
+    "ksh",
+    "mak",
+    "mk",
+    "my",
+    "netrc",
+    "npmrc",
+    "pgpass",
+    "plist",
+    "profile",
+    "properties",
+    "ps1",
+    "pypirc",
+    "reg",
+    "sh",
+    "sql",
+    "strings",
+    "template",
+    "tf",
+    "tfvars",
+    "toml",
+    "tpl",
+    "xml",
+    "yaml",
+    "yml",
+    "zsh",
+    "zshrc",
+    "zshenv",
+    "bash_profile",
+    "bash_history",
+    "zsh_history",
+    "s3cfg",
+    "gitconfig",
+    "log",
+    "service",
+    "unit",
+    "secret",
+    "secrets",
+    "local",
+    "production",
+    "hcl",
+    "nomad",
+    "http",
+    "rest",
+    "desktop",
+    "inc",
 ];
 
 /// Words in a path that say test, example or documentation.
 const TESTS: &[&str] = &[
-    "test", "tests", "testing", "testdata", "spec", "specs", "fixture", "fixtures", "mock", "mocks", "mocked", "example", "examples", "sample", "samples", "demo", "demos", "doc", "docs",
-    "documentation", "e2e", "integration", "bench", "benches", "benchmark", "benchmarks", "stub", "stubs", "fake", "fakes", "dummy", "snapshots", "cassettes", "readme", "changelog", "changes", "tutorial", "tutorials", "unittest", "unittests", "testutil", "testutils", "vectors", "wycheproof", "man", "howto", "faq", "testcase", "testcases", "selftest", "fuzz", "corpus", "golden",
+    "test",
+    "tests",
+    "testing",
+    "testdata",
+    "spec",
+    "specs",
+    "fixture",
+    "fixtures",
+    "mock",
+    "mocks",
+    "mocked",
+    "example",
+    "examples",
+    "sample",
+    "samples",
+    "demo",
+    "demos",
+    "doc",
+    "docs",
+    "documentation",
+    "e2e",
+    "integration",
+    "bench",
+    "benches",
+    "benchmark",
+    "benchmarks",
+    "stub",
+    "stubs",
+    "fake",
+    "fakes",
+    "dummy",
+    "snapshots",
+    "cassettes",
+    "readme",
+    "changelog",
+    "changes",
+    "tutorial",
+    "tutorials",
+    "unittest",
+    "unittests",
+    "testutil",
+    "testutils",
+    "vectors",
+    "wycheproof",
+    "man",
+    "howto",
+    "faq",
+    "testcase",
+    "testcases",
+    "selftest",
+    "fuzz",
+    "corpus",
+    "golden",
 ];
 
 impl Kind {
@@ -142,7 +252,13 @@ impl Kind {
         let mut endings = name.rsplit(|byte| *byte == b'.');
         let ending = endings.next().unwrap_or(name);
         let before = endings.next().unwrap_or_default();
-        let is_prose = is_one_of(ending, &["md", "markdown", "mdx", "rst", "adoc", "asciidoc", "txt", "html", "htm", "tex", "po", "pot", "ipynb", "1", "3", "5", "8"]);
+        let is_prose = is_one_of(
+            ending,
+            &[
+                "md", "markdown", "mdx", "rst", "adoc", "asciidoc", "txt", "html", "htm", "tex", "po", "pot", "ipynb",
+                "1", "3", "5", "8",
+            ],
+        );
         let has = |within: &str| memchr::memmem::find(&path, within.as_bytes()).is_some();
         let words = path.split(|byte| !byte.is_ascii_alphanumeric());
         Self {
@@ -155,22 +271,92 @@ impl Kind {
                     || ending == b"dockerfile"
                     || name.starts_with(b"makefile")
                     || name.starts_with(b"docker-compose")
-                    || is_one_of(before, &["env", "yaml", "yml", "properties", "conf", "ini"]) 
+                    || is_one_of(before, &["env", "yaml", "yml", "properties", "conf", "ini"])
                     || !name.contains(&b'.')),
-            is_test: is_prose && ending != b"txt" || words.clone().any(|word| is_one_of(word, TESTS) || word.ends_with(b"test") || word.ends_with(b"tests")),
-            is_generated: is_one_of(ending, &["lock", "map", "sum", "pb", "svg", "snap", "ipynb", "po", "pot", "csr", "crt", "pem", "pub", "asc", "sig", "tsbuildinfo", "rsp", "kat"])
-                || is_one_of(name, LOCK_FILES)
+            is_test: is_prose && ending != b"txt"
+                || words
+                    .clone()
+                    .any(|word| is_one_of(word, TESTS) || word.ends_with(b"test") || word.ends_with(b"tests")),
+            is_generated: is_one_of(
+                ending,
+                &[
+                    "lock",
+                    "map",
+                    "sum",
+                    "pb",
+                    "svg",
+                    "snap",
+                    "ipynb",
+                    "po",
+                    "pot",
+                    "csr",
+                    "crt",
+                    "pem",
+                    "pub",
+                    "asc",
+                    "sig",
+                    "tsbuildinfo",
+                    "rsp",
+                    "kat",
+                ],
+            ) || is_one_of(name, LOCK_FILES)
                 || before == b"min"
                 || name.ends_with(b".pb.go")
-                || [".min.", "-lock.", ".lock.", "wycheproof", "/vectors/", "_vectors.", "test_vectors", "testvectors", "/locales/", "/locale/", "/i18n/", "/translations/", "/cassettes/", "node_modules/.cache"].iter().any(|part| has(part)),
+                || [
+                    ".min.",
+                    "-lock.",
+                    ".lock.",
+                    "wycheproof",
+                    "/vectors/",
+                    "_vectors.",
+                    "test_vectors",
+                    "testvectors",
+                    "/locales/",
+                    "/locale/",
+                    "/i18n/",
+                    "/translations/",
+                    "/cassettes/",
+                    "node_modules/.cache",
+                ]
+                .iter()
+                .any(|part| has(part)),
         }
     }
 }
 
 /// Files of package managers that hold hashes.
 const LOCK_FILES: &[&str] = &[
-    "package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock", "cargo.lock", "go.sum", "go.work.sum", "poetry.lock", "pipfile.lock", "uv.lock", "composer.lock", "gemfile.lock", "flake.lock", "packages.lock.json",
-    "deno.lock", "bun.lock", "pubspec.lock", "podfile.lock", "mix.lock", "gradle.lockfile", "package.resolved", "cargo-checksum.json", ".cargo-checksum.json", "manifest.json.sig", "checksums.txt", "sha256sums", "sha512sums", ".terraform.lock.hcl", "shrinkwrap.yaml", "module.bazel.lock", "project.assets.json",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "pnpm-lock.yaml",
+    "yarn.lock",
+    "cargo.lock",
+    "go.sum",
+    "go.work.sum",
+    "poetry.lock",
+    "pipfile.lock",
+    "uv.lock",
+    "composer.lock",
+    "gemfile.lock",
+    "flake.lock",
+    "packages.lock.json",
+    "deno.lock",
+    "bun.lock",
+    "pubspec.lock",
+    "podfile.lock",
+    "mix.lock",
+    "gradle.lockfile",
+    "package.resolved",
+    "cargo-checksum.json",
+    ".cargo-checksum.json",
+    "manifest.json.sig",
+    "checksums.txt",
+    "sha256sums",
+    "sha512sums",
+    ".terraform.lock.hcl",
+    "shrinkwrap.yaml",
+    "module.bazel.lock",
+    "project.assets.json",
 ];
 
 /// Whether a line is as long as only programs write it.

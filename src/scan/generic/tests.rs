@@ -73,7 +73,8 @@ fn every_marked_value_is_found_as_it_is_marked_and_nothing_else() {
                 wrong.push(format!("{name}: {} is {confidence:?}", line(&text, span.start)));
             }
         }
-        let more = found.iter().filter(|(at, sure)| *sure >= Confidence::Medium && !wanted.iter().any(|(span, _)| span == at));
+        let more =
+            found.iter().filter(|(at, sure)| *sure >= Confidence::Medium && !wanted.iter().any(|(span, _)| span == at));
         wrong.extend(more.map(|(at, _)| format!("{name}: {} has {}", line(&text, at.start), &text[at.clone()])));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -101,7 +102,8 @@ fn pieces_and_escapes_are_undone() {
         let mut candidates = Vec::new();
         engine.scan(text.as_bytes(), &mut candidates);
         let [candidate] = candidates.as_slice() else { return format!("{candidates:?}") };
-        let bytes = candidate.decoded.as_ref().map_or(&text.as_bytes()[candidate.secret.clone()], |decoded| decoded.expose());
+        let bytes =
+            candidate.decoded.as_ref().map_or(&text.as_bytes()[candidate.secret.clone()], |decoded| decoded.expose());
         String::from_utf8_lossy(bytes).into_owned()
     };
     assert_eq!(of(r#"password = "kq\"9\\Zx-71""#), r#"kq"9\Zx-71"#);
@@ -142,7 +144,9 @@ fn finds_depend_on_the_window_only() {
         }
         let again = find(&whole[from..to]);
         let same = |other: &Candidate| {
-            other.secret.start + from == candidate.secret.start && other.secret.end + from == candidate.secret.end && other.confidence == candidate.confidence
+            other.secret.start + from == candidate.secret.start
+                && other.secret.end + from == candidate.secret.end
+                && other.confidence == candidate.confidence
         };
         assert!(again.iter().any(same), "{}", line(&whole, candidate.secret.start));
     }
@@ -151,7 +155,23 @@ fn finds_depend_on_the_window_only() {
 #[test]
 fn hostile_texts_take_linear_time_and_do_not_panic() {
     let engine = engine();
-    let pieces = ["key=", "password: ", "token \"", "secret(", "auth\\\"", "<password ", "pass\n", "identified by '", "apikey\": {", "token||", "--secret ", "key,\"", "pwd=[[[(((", "key\u{e9}=\"\u{e9}", "secret:\r\n\t"];
+    let pieces = [
+        "key=",
+        "password: ",
+        "token \"",
+        "secret(",
+        "auth\\\"",
+        "<password ",
+        "pass\n",
+        "identified by '",
+        "apikey\": {",
+        "token||",
+        "--secret ",
+        "key,\"",
+        "pwd=[[[(((",
+        "key\u{e9}=\"\u{e9}",
+        "secret:\r\n\t",
+    ];
     for piece in pieces {
         let text = piece.repeat(400_000 / piece.len());
         let begun = std::time::Instant::now();
