@@ -12,7 +12,7 @@ use imara_diff::{Algorithm, Diff, InternedInput};
 use zeroize::Zeroizing;
 
 use super::diff::{Change, ChangeKind, changes};
-use super::{Branch, Document, Format, KeyPath, Node, Step};
+use super::{Branch, Document, Format, KeyPath, Node, Step, line};
 
 /// What came of a merge.
 pub struct Merged {
@@ -270,11 +270,12 @@ impl<'a> Cutter<'a> {
             } else {
                 let first = root.branch.items.iter().find(|item| !matches!(item.node, Node::Comment(_)));
                 let first = first.map_or(start, |item| self.line_start(start_of(item)));
-                let separator =
-                    lines(source.get(start..first)?).iter().try_fold((start, start), |(at, end), line| {
-                        let next = at + line.len();
-                        Some((next, if line.starts_with(b"---") { next } else { end }))
-                    })?;
+                let text = start.max(line::first(source));
+                let above = lines(source.get(text..first.max(text))?);
+                let separator = above.iter().fold((text, text), |(at, end), line| {
+                    let next = at + line.len();
+                    (next, if line.starts_with(b"---") { next } else { end })
+                });
                 start..separator.1
             };
             self.at = head.end;
@@ -377,7 +378,7 @@ impl<'a> Cutter<'a> {
     }
 
     fn line_start(&self, at: usize) -> usize {
-        memchr::memrchr(b'\n', &self.document.source()[..at]).map_or(0, |end| end + 1)
+        line::start(self.document.source(), at)
     }
 
     /// Behind the line that the byte before `at` is on.
@@ -386,7 +387,7 @@ impl<'a> Cutter<'a> {
         if at > 0 && at > self.at && source[at - 1] == b'\n' {
             return at;
         }
-        memchr::memchr(b'\n', &source[at..]).map_or(source.len(), |end| at + end + 1)
+        line::end(source, at)
     }
 }
 
@@ -463,7 +464,7 @@ impl<'a> Merger<'a> {
 
     /// Sees to it that what follows stands on a line of its own.
     fn new_line(&mut self) {
-        if !self.json && !self.merged.is_empty() && !self.merged.ends_with(b"\n") {
+        if !self.json && self.merged.len() > line::first(&self.merged) && !self.merged.ends_with(b"\n") {
             self.merged.push(b'\n');
         }
     }
@@ -634,6 +635,12 @@ mod tests {
         let (text, conflicts) = merged(Format::Yaml, "l: [a, b]\n", "l: [n, a, b]\n", "l: [a, b, z]\n");
         assert_eq!(text, "l: [n, a, b]\n");
         assert_eq!(conflicts, ["l[2]"]);
+    }
+
+    #[test]
+    fn byte_order_mark_stays_first() {
+        let (base, theirs) = ("\u{feff}b: 1\nc: 1\n", "\u{feff}a: 1\nb: 1\nc: 2\n");
+        merges(Format::Yaml, base, "\u{feff}b: 2\nc: 1\n", theirs, "\u{feff}a: 1\nb: 2\nc: 2\n");
     }
 
     #[test]

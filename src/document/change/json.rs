@@ -2,10 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use super::{ChangeError, Entry, Place, What, indented, line_break, line_start};
+use super::{ChangeError, Entry, Place, What, indented};
 use crate::document::node::{Branch, Item, Key, Leaf, Node, Scalar, Span, Style};
 use crate::document::yaml::scalar;
-use crate::document::{Document, Edits, Format, Indent, emit};
+use crate::document::{Document, Edits, Format, Indent, emit, line};
 
 /// Makes a change to a JSON document.
 pub(super) fn write(document: &Document, place: &Place<'_>, edits: &mut Edits) -> Result<(), ChangeError> {
@@ -83,7 +83,7 @@ pub(super) fn append(document: &Document, branch: &Branch, item: &Item, edits: &
     }
     match indent {
         Some(indent) => {
-            text.extend_from_slice(line_break(source));
+            text.extend_from_slice(line::break_of(source).as_bytes());
             text.extend_from_slice(indent);
         }
         None => text.extend_from_slice(if is_dense(source, branch) { b"" } else { b" " }),
@@ -143,7 +143,7 @@ fn written(document: &Document, node: &Node, indent: Option<&[u8]>) -> Result<Ze
     }
     let unit = indent.map(|_| unit(document));
     let text = emit::json_text(node, unit)?;
-    Ok(indented(&text, line_break(document.source()), indent.unwrap_or_default()))
+    Ok(indented(&text, line::break_of(document.source()).as_bytes(), indent.unwrap_or_default()))
 }
 
 /// What the document indents a level by.
@@ -182,7 +182,7 @@ fn start_of(item: &Item) -> usize {
 
 /// The blanks before `at`, if there is nothing else before it on its line, and that is not the first.
 fn line_indent(source: &[u8], at: usize) -> Option<&[u8]> {
-    let start = line_start(source, at);
+    let start = line::start(source, at);
     let indent = &source[start..at];
     (start > 0 && indent.iter().all(|byte| matches!(byte, b' ' | b'\t'))).then_some(indent)
 }

@@ -34,6 +34,7 @@ use zeroize::Zeroizing;
 
 use super::super::Root;
 use super::super::attachment::NAME;
+use super::super::line;
 use super::super::node::{Branch, Comment, Item, Node, Span, Text};
 use super::envelope;
 
@@ -119,7 +120,7 @@ fn attach_all(source: &str, roots: &[Root]) -> (Zeroizing<String>, Vec<Insertion
     let mut attached = Zeroizing::new(String::with_capacity(source.len() + roots.len() * 16));
     let mut insertions = Vec::new();
     let (mut done, mut inserted) = (0, 0);
-    let line_break = envelope::line_break(source.as_bytes());
+    let line_break = line::break_of(source.as_bytes());
     for root in roots {
         let branch = &root.branch;
         let (at, comma) = match branch.flow {

@@ -11,7 +11,7 @@ use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag, options};
 
 use super::{Resolved, comments, envelope, otherwise, resolve};
 use crate::document::node::{Branch, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
-use crate::document::{Format, ParseError, ParseProblem, Root};
+use crate::document::{Format, ParseError, ParseProblem, Root, line};
 
 /// Maps and lists inside each other, aliases expanded.
 const MAX_DEPTH: usize = 128;
@@ -91,8 +91,7 @@ pub(crate) fn duplicate_key<'a>(branch: &'a Branch, source: &'a [u8]) -> Option<
 
 /// The parser's message without what it quotes from the file, which may be a secret.
 fn without_quotes(message: &str) -> String {
-    let message = message.split(" at byte ").next().unwrap_or(message);
-    let message = message.split(" at line ").next().unwrap_or(message);
+    let message = [" at byte ", " at char ", " at line "].iter().fold(message, |left, place| left.split(place).next().unwrap_or(left));
     let mut out = String::with_capacity(message.len());
     let mut inside = None;
     for c in message.chars() {
@@ -138,6 +137,10 @@ struct Builder<'s> {
     comments: Vec<Span>,
     /// The current document's end is not known yet.
     open_end: bool,
+    /// Inside brackets within a block: the column of that block.
+    flow_within: Option<usize>,
+    /// Up to where the lines between brackets were looked at.
+    flow_seen: usize,
 }
 
 impl<'s> Builder<'s> {
@@ -152,6 +155,8 @@ impl<'s> Builder<'s> {
             aliases: HashMap::new(),
             comments: Vec::new(),
             open_end: false,
+            flow_within: None,
+            flow_seen: 0,
         }
     }
 
@@ -166,6 +171,7 @@ impl<'s> Builder<'s> {
 
     fn take(&mut self, event: Event<'_>, span: &granit_parser::Span) -> Result<(), ParseError> {
         let range = span.byte_range().expect("a parser over a string knows byte offsets");
+        self.look_between_brackets(&range)?;
         match event {
             Event::DocumentStart(explicit, _) => {
                 if self.open_end && explicit {
@@ -249,6 +255,19 @@ impl<'s> Builder<'s> {
         Ok(())
     }
 
+    /// Errs where a line that `range` is the next token behind the start of is indented as [`otherwise::tab`] says.
+    fn look_between_brackets(&mut self, range: &std::ops::Range<usize>) -> Result<(), ParseError> {
+        let Some(column) = self.flow_within.filter(|_| self.frames.last().is_some_and(|frame| frame.branch.flow)) else {
+            return Ok(());
+        };
+        let between = self.flow_seen..range.start.max(self.flow_seen);
+        self.flow_seen = range.end.max(self.flow_seen);
+        match otherwise::tab(self.source.as_bytes(), between, column) {
+            Some(at) => Err(self.fail(ParseProblem::Syntax(otherwise::TAB.to_owned()), at)),
+            None => Ok(()),
+        }
+    }
+
     fn end_document(&mut self, at: usize) {
         self.open_end = false;
         if let Some(root) = self.roots.last_mut() {
@@ -281,6 +300,11 @@ impl<'s> Builder<'s> {
             self.cursor = range.start.min(self.dash(range.start) + 1);
         }
         let start = if is_map || flow { range.start } else { self.dash(range.start) };
+        if flow && self.frames.last().is_none_or(|around| !around.branch.flow) {
+            let column = |around: &Frame| line::column(self.source.as_bytes(), around.branch.span.start as usize);
+            self.flow_within = self.frames.last().map(column);
+            self.flow_seen = range.end;
+        }
         if flow {
             self.cursor = range.end;
         } else if !is_map {
@@ -400,11 +424,10 @@ impl<'s> Builder<'s> {
     /// A block scalar's whole token: from its `|` or `>` to its last byte, without the final line break.
     fn block(&self, literal: bool, value: &str, range: &std::ops::Range<usize>) -> (std::ops::Range<usize>, Style) {
         let bytes = self.source.as_bytes();
-        // A carriage return alone ends a line, too.
-        let line_start = |at: usize| memchr::memrchr2(b'\n', b'\r', &bytes[..at]).map_or(0, |i| i + 1);
+        let line_start = |at: usize| line::start(bytes, at);
         let no_content = value.bytes().all(|b| b == b'\n');
         let start = self.header(range.end).unwrap_or(range.start);
-        let line_end = start + memchr::memchr2(b'\n', b'\r', &bytes[start..]).unwrap_or(bytes.len() - start);
+        let line_end = line::content_end(bytes, start);
         // What follows the last line of content belongs to the value only where the header says so (`+`).
         let indicators = bytes[start..line_end].iter().take_while(|b| !b.is_ascii_whitespace());
         let header_end = start + indicators.count();
@@ -428,7 +451,7 @@ impl<'s> Builder<'s> {
         loop {
             let without_break = match &bytes[..end] {
                 [.., b'\r', b'\n'] => end - 2,
-                [.., b'\n' | b'\r'] => end - 1,
+                [.., b'\n'] => end - 1,
                 _ => break,
             };
             let line = line_start(without_break);
