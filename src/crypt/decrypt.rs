@@ -447,7 +447,8 @@ fn same_branch<'t: 'c, 'c>(
 ) -> bool {
     let mut others = b.items.iter().enumerate().filter(|(_, item)| !matches!(item.node, Node::Comment(_)));
     let mut gone = Vec::new();
-    for (index, item) in a.items.iter().enumerate() {
+    let (inside_a, inside_b) = (comments_inside_values(a), comments_inside_values(b));
+    for (item, inside) in a.items.iter().zip(inside_a) {
         let token = match item.node.resolved() {
             Node::Comment(comment) => value_of(What::Comment(comment)),
             Node::Leaf(leaf) => value_of(What::Leaf(leaf)),
@@ -457,7 +458,7 @@ fn same_branch<'t: 'c, 'c>(
             (_, Some(Token { value: Scalar::Str(text), is_list_comment: true, .. }))
             | (Node::Comment(_), Some(Token { value: Scalar::Str(text), .. }))
             | (Node::Comment(Comment { text, .. }), _) => {
-                if !in_alias && !is_header_comment(a, index) {
+                if !in_alias && !inside {
                     comments[0].push((item.node.span().start, text.bytes(encrypted.source())));
                 }
                 continue;
@@ -489,10 +490,10 @@ fn same_branch<'t: 'c, 'c>(
             return false;
         }
     }
-    for (index, item) in b.items.iter().enumerate() {
+    for (index, (item, inside)) in b.items.iter().zip(inside_b).enumerate() {
         if let Node::Comment(comment) = &item.node
             && !in_alias
-            && !is_header_comment(b, index)
+            && !inside
             && !(comment.inline && gone.binary_search(&index).is_ok())
         {
             comments[1].push((comment.span.start, plain.text(&comment.text)));
@@ -501,12 +502,17 @@ fn same_branch<'t: 'c, 'c>(
     others.next().is_none()
 }
 
-/// Whether an entry is a comment behind the header of a block scalar: encrypting that scalar takes it away.
-fn is_header_comment(branch: &Branch, index: usize) -> bool {
-    let Node::Comment(comment) = &branch.items[index].node else { return false };
-    let next = branch.items[index + 1..].iter().find(|item| !matches!(item.node, Node::Comment(_)));
-    matches!(next.map(|item| &item.node), Some(Node::Leaf(leaf))
-        if leaf.span.start <= comment.span.start && comment.span.end <= leaf.span.end)
+/// Which entries are comments behind the header of a block scalar or behind a tag: encrypting that scalar takes them away.
+fn comments_inside_values(branch: &Branch) -> Vec<bool> {
+    let mut inside = vec![false; branch.items.len()];
+    let mut mark = |value: &mut Span, index: usize| match &branch.items[index].node {
+        Node::Comment(comment) => inside[index] |= comment.span.is_within(*value),
+        other => *value = if let Node::Leaf(leaf) = other { leaf.span } else { Span::default() },
+    };
+    let (mut before, mut behind) = (Span::default(), Span::default());
+    (0..branch.items.len()).for_each(|index| mark(&mut before, index));
+    (0..branch.items.len()).rev().for_each(|index| mark(&mut behind, index));
+    inside
 }
 
 /// A comment's text without line breaks, which would end it: nobody but the holder of the data key can have put one in.

@@ -274,8 +274,8 @@ struct Making<'a> {
     touched: Vec<Span>,
     /// By start of an outermost alias: whether something below it is encrypted, and each value's text if it is.
     aliases: HashMap<u32, (bool, Vec<Option<String>>)>,
-    /// Comments that were encrypted since the last value.
-    comments: Vec<(&'a Comment, String)>,
+    /// Comments to encrypt that were read since the last value, each with its additional data.
+    comments: Vec<(&'a Comment, Box<[u8]>)>,
     kept: usize,
 }
 
@@ -307,18 +307,7 @@ impl<'a> Making<'a> {
                         self.aliases.entry(alias.start).or_default().0 |= !comment.lost;
                         return Ok(());
                     }
-                    let encrypted = self.reused(site.aad, &Scalar::Str(comment.text.clone()), Type::Comment);
-                    let encrypted = match encrypted {
-                        Some((text, _)) => text,
-                        None => self.fresh(text, site.aad, Type::Comment)?,
-                    };
-                    if matches!(self.selection.rule(), SelectionRule::UnencryptedCommentRegex(_))
-                        && !comment.lost
-                        && self.selection.comment_hit(encrypted.as_bytes())
-                    {
-                        return Err(EncryptError::CommentClash(self.selection.rule().field()));
-                    }
-                    self.comments.push((comment, encrypted));
+                    self.comments.push((comment, site.aad.into()));
                     return Ok(());
                 }
                 What::Leaf(leaf) => leaf,
@@ -336,7 +325,7 @@ impl<'a> Making<'a> {
             mac.add(&bytes, chosen);
             let chosen = chosen && !bytes.is_empty();
             let replaced = if chosen && site.alias.is_none() { leaf.span } else { Span::default() };
-            let inside = self.replace_comments(replaced);
+            let inside = self.replace_comments(replaced)?;
             if let Some(alias) = site.alias {
                 let text = match chosen.then(|| self.reused(site.aad, &leaf.scalar, kind)) {
                     None => None,
@@ -369,19 +358,33 @@ impl<'a> Making<'a> {
             }
             Ok(())
         })?;
-        self.replace_comments(Span::default());
+        self.replace_comments(Span::default())?;
         Ok(mac.finish())
     }
 
-    /// Replaces the comments that were read since the last value, but those inside `value`, which goes with all it holds:
+    /// Encrypts the comments that were read since the last value, but those inside `value`, which goes with all it holds:
     /// they stand behind the header of a block scalar or behind a tag, and only the layout keeps them. Gives their spans.
-    fn replace_comments(&mut self, value: Span) -> Vec<Span> {
+    fn replace_comments(&mut self, value: Span) -> Result<Vec<Span>, EncryptError> {
         let mut inside = Vec::new();
-        for (comment, encrypted) in std::mem::take(&mut self.comments) {
+        for (comment, aad) in std::mem::take(&mut self.comments) {
             let span = comment.span;
-            if value.start < span.start && span.end <= value.end {
+            if span.is_within(value) {
                 inside.push(span);
                 continue;
+            }
+            // Noted behind it.
+            if self.originals.last().is_some_and(|before| span.is_within(*before)) {
+                continue;
+            }
+            let encrypted = match self.reused(&aad, &Scalar::Str(comment.text.clone()), Type::Comment) {
+                Some((text, _)) => text,
+                None => self.fresh(self.plain.text(&comment.text), &aad, Type::Comment)?,
+            };
+            if matches!(self.selection.rule(), SelectionRule::UnencryptedCommentRegex(_))
+                && !comment.lost
+                && self.selection.comment_hit(encrypted.as_bytes())
+            {
+                return Err(EncryptError::CommentClash(self.selection.rule().field()));
             }
             self.edits.extend(&self.plain.replace_comment(comment, encrypted.as_bytes()));
             self.originals.push(span);
@@ -390,7 +393,7 @@ impl<'a> Making<'a> {
                 self.touched.push(span);
             }
         }
-        inside
+        Ok(inside)
     }
 
     fn replace(&mut self, span: Span, text: &[u8]) {
@@ -418,7 +421,8 @@ impl<'a> Making<'a> {
         let Some(root) = self.plain.roots().last().filter(|_| !self.plain.source().ends_with(b"\n")) else { return };
         let mut branch = &root.branch;
         loop {
-            match branch.items.last().map(|item| &item.node) {
+            // A comment may be noted behind the value that it stands in, between its tag and its text.
+            match branch.items.iter().map(|item| &item.node).rfind(|node| !matches!(node, Node::Comment(_))) {
                 Some(Node::Map(inner) | Node::List(inner)) => branch = inner,
                 Some(Node::Leaf(leaf)) if self.touched.last() != Some(&leaf.span) => {
                     let source = self.plain.source();
@@ -580,7 +584,7 @@ fn write_flow(plain: &Document, node: &Node, texts: &mut impl Iterator<Item = Op
 
 /// The values of the version before, to be taken over.
 ///
-/// Values under one key path (list items) are paired by position first, then by value.
+/// Values under one key path (list items) are paired in their order; where some came, went or moved, with the nearest equal one.
 struct Pool<'a> {
     previous: &'a Opened<'a>,
     by_aad: HashMap<&'a [u8], Queue>,
@@ -592,6 +596,8 @@ struct Queue {
     tokens: Vec<Option<usize>>,
     /// How many values of the new document were under it so far.
     seen: usize,
+    /// By how many places the last one that was taken stood further behind.
+    shift: isize,
 }
 
 impl<'a> Pool<'a> {
@@ -619,13 +625,11 @@ impl<'a> Pool<'a> {
             let is_comment = matches!(token.place, What::Comment(_));
             is_comment == (kind == Type::Comment) && value::same((&token.value, document.source()), (value, source))
         };
-        let in_place = queue.tokens.get(position).copied().flatten().filter(|number| fits(*number)).map(|_| position);
+        let expected = position.saturating_add_signed(queue.shift);
         // Looking through all of a long list for every item would be quadratic.
-        let elsewhere = || {
-            let near = position.saturating_sub(64)..(position + 64).min(queue.tokens.len());
-            near.into_iter().find(|at| queue.tokens.get(*at).copied().flatten().is_some_and(fits))
-        };
-        let at = in_place.or_else(elsewhere)?;
+        let near = (0..64).flat_map(|distance| [expected.checked_add(distance), expected.checked_sub(distance + 1)]);
+        let at = near.flatten().find(|at| queue.tokens.get(*at).copied().flatten().is_some_and(fits))?;
+        queue.shift = at as isize - position as isize;
         let number = queue.tokens[at].take()?;
         let token = &tokens[number];
         let text = text_of(token)?;

@@ -215,7 +215,7 @@ const PIECES: [&str; 44] = [
 
 proptest::proptest! {
     // The same documents in every run, so that what fails fails again; PROPTEST_CASES makes it more of them.
-    #![proptest_config(proptest::test_runner::Config { cases: 2000, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..Default::default() })]
+    #![proptest_config(proptest::test_runner::Config { cases: 2000, max_global_rejects: 1 << 20, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..Default::default() })]
     #[test]
     fn no_comment_of_any_document_stays_plain(picks in proptest::collection::vec(0..PIECES.len(), 1..24)) {
         let middle: String = picks.into_iter().map(|pick| PIECES[pick]).collect();

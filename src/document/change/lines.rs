@@ -78,7 +78,9 @@ fn entry(document: &Document, item: &Item) -> Vec<u8> {
     let place = Leaf { scalar: value.scalar.clone(), span: Span::default(), style: Style::Plain };
     let (name, value) = (key.text.bytes(b""), nowhere.spell(&place, &value.scalar));
     match document.format() {
-        Format::Ini => [&emit::ini_name(name), &b" = "[..], &value, line::break_of(document.source()).as_bytes()].concat(),
+        Format::Ini => {
+            [&emit::ini_name(name), &b" = "[..], &value, line::break_of(document.source()).as_bytes()].concat()
+        }
         _ => [name, b"=", &value, b"\n"].concat(),
     }
 }

@@ -14,7 +14,8 @@ pub(super) fn write(
     lines: Lines,
     edits: &mut Edits,
 ) -> Result<(), ChangeError> {
-    let writer = Writer { document, source: document.source(), line_break: line::break_of(document.source()).as_bytes(), lines };
+    let writer =
+        Writer { document, source: document.source(), line_break: line::break_of(document.source()).as_bytes(), lines };
     match (&place.what, place.entries.last()) {
         (What::Replace(node), Some(entry)) if entry.branch.flow => json::replace(document, entry, node, edits),
         (What::Replace(node), Some(entry)) => writer.replace(entry, node, edits),
@@ -314,7 +315,6 @@ impl Writer<'_> {
         let rest = &self.source[at..range.end];
         rest.trim_ascii_start().starts_with(b"#").then_some(rest)
     }
-
 }
 
 /// The value at the end of a node, if it is a block scalar, perhaps behind a tag.

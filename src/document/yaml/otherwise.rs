@@ -44,7 +44,9 @@ pub(super) fn tab(source: &[u8], within: std::ops::Range<usize>, column: usize) 
         let line = &source[*start..];
         let blanks = line.iter().take_while(|b| **b == b' ').count();
         let content = line.iter().find(|b| !matches!(b, b' ' | b'\t'));
-        blanks <= column && line.get(blanks) == Some(&b'\t') && content.is_some_and(|b| !matches!(b, b'#' | b'\r' | b'\n'))
+        blanks <= column
+            && line.get(blanks) == Some(&b'\t')
+            && content.is_some_and(|b| !matches!(b, b'#' | b'\r' | b'\n'))
     };
     starts.into_iter().find(is_indented)
 }

@@ -91,7 +91,9 @@ pub(crate) fn duplicate_key<'a>(branch: &'a Branch, source: &'a [u8]) -> Option<
 
 /// The parser's message without what it quotes from the file, which may be a secret.
 fn without_quotes(message: &str) -> String {
-    let message = [" at byte ", " at char ", " at line "].iter().fold(message, |left, place| left.split(place).next().unwrap_or(left));
+    let message = [" at byte ", " at char ", " at line "]
+        .iter()
+        .fold(message, |left, place| left.split(place).next().unwrap_or(left));
     let mut out = String::with_capacity(message.len());
     let mut inside = None;
     for c in message.chars() {
@@ -257,7 +259,8 @@ impl<'s> Builder<'s> {
 
     /// Errs where a line that `range` is the next token behind the start of is indented as [`otherwise::tab`] says.
     fn look_between_brackets(&mut self, range: &std::ops::Range<usize>) -> Result<(), ParseError> {
-        let Some(column) = self.flow_within.filter(|_| self.frames.last().is_some_and(|frame| frame.branch.flow)) else {
+        let Some(column) = self.flow_within.filter(|_| self.frames.last().is_some_and(|frame| frame.branch.flow))
+        else {
             return Ok(());
         };
         let between = self.flow_seen..range.start.max(self.flow_seen);
