@@ -1,3 +1,5 @@
+//! Where comments stand, by example; that each stands somewhere is tried on random documents in `tests/seal/comments.rs`.
+
 #![allow(clippy::unwrap_used)]
 
 use granit_parser::{Scanner, StrInput, TokenType};
@@ -192,109 +194,6 @@ fn what_sops_loses_goes_into_what_is_around_it() {
     ]);
     // Here sops sees the comment once an attachment follows.
     assert_eq!(placed("a:\n  - 1\n  #x\n  -\n"), "{a:[. .] #x}");
-}
-
-/// The spans of all comments of a tree, from their `#` on.
-fn found(branch: &Branch, out: &mut Vec<Span>) {
-    for item in &branch.items {
-        match &item.node {
-            Node::Comment(comment) => out.push(Span { start: comment.span.start - 1, end: comment.span.end }),
-            Node::Map(inner) | Node::List(inner) => found(inner, out),
-            Node::Leaf(_) | Node::Alias { .. } => {}
-        }
-    }
-}
-
-/// Whether each comment is in the tree exactly once; of no effect where the source is not accepted.
-fn holds_every_comment(source: &str) -> bool {
-    let Some(roots) = parse(source) else { return false };
-    let cuts: Vec<_> = roots.iter().filter_map(|root| root.attachment.as_ref()).flat_map(|a| a.cuts.clone()).collect();
-    let outside = |span: &Span| !cuts.iter().any(|cut| cut.start <= span.start && span.end <= cut.end);
-    let mut all = Vec::new();
-    roots.iter().for_each(|root| found(&root.branch, &mut all));
-    all.sort_unstable();
-    all.retain(outside);
-    let expected: Vec<_> = comments(source).into_iter().filter(outside).collect();
-    assert_eq!(all, expected, "{source:?}");
-    !expected.is_empty()
-}
-
-#[test]
-fn every_comment_of_the_corpus_is_in_the_tree_once() {
-    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents"))];
-    let mut with_comments = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "yaml")
-                && let Ok(source) = std::fs::read_to_string(&path)
-            {
-                with_comments += usize::from(holds_every_comment(&source));
-            }
-        }
-    }
-    assert!(with_comments >= 40, "only {with_comments}");
-}
-
-/// Pieces that make up many valid and many odd documents.
-const PIECES: [&str; 40] = [
-    "\n",
-    "\n",
-    "\n",
-    "\n  ",
-    "\n  ",
-    "\n    ",
-    "\r\n",
-    " #c\n",
-    " #c\n",
-    " #d\n  ",
-    "#e\n",
-    "\n#f",
-    "\n  #g",
-    "a: ",
-    "b: ",
-    "c:",
-    "k: v",
-    "k: v\n",
-    "- ",
-    "- ",
-    "\n- ",
-    "\n  - ",
-    "[",
-    "]",
-    "{",
-    "}",
-    ", ",
-    ", ",
-    "1",
-    "'q #no'",
-    "\"r\n  #no\"",
-    "? ",
-    ": ",
-    "&x ",
-    "*x",
-    "!!str ",
-    "|\n",
-    ">-\n",
-    "\n---\n",
-    "\n...",
-];
-
-proptest::proptest! {
-    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
-    #[test]
-    fn every_comment_is_in_the_tree_once(picks in proptest::collection::vec(0..PIECES.len(), 1..24)) {
-        let mut source: String = picks.into_iter().map(|pick| PIECES[pick]).collect();
-        // Most do not start with a map, and would not be accepted.
-        holds_every_comment(&source);
-        source.insert_str(0, "a: ");
-        holds_every_comment(&source);
-        for closing in ["]", "}", "\nz: 1\nsops: #s\n  mac: m #t\n#u\n"] {
-            holds_every_comment(&format!("{source}{closing}"));
-        }
-    }
 }
 
 #[test]
