@@ -122,7 +122,7 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
     envelope.last_modified = now;
     let mac_nonce = making.nonce()?;
     let layout_nonce = making.nonce()?;
-    let Making { edits, originals, kept, .. } = making;
+    let (edits, originals, kept) = making.done();
     envelope.mac = cipher.encrypt(mac.as_bytes(), envelope.last_modified.as_bytes(), &mac_nonce, Type::Str);
     envelope.seal = None;
 
@@ -140,18 +140,20 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
         return Ok(Sealed { bytes, encrypted: originals.len(), kept });
     }
 
-    let written = |envelope: &Envelope| {
-        let mut all = Edits::new();
-        // At the end of the file the envelope comes behind what is added there.
-        all.extend(&edits);
-        all.extend(&plain.attach(&serde_json::Value::Object(envelope.to_map()), &style));
-        all.apply(plain.source())
-    };
-    let read = Encrypted::parse(written(&envelope), plain.format()).map_err(broken)?;
-    let opened = read.open(key, MacCheck::Require).map_err(|error| match expanded && selection.is_by_comment() {
+    let attach = |envelope: &Envelope| plain.attach(&serde_json::Value::Object(envelope.to_map()), &style);
+    // At the end of the file the envelope comes behind what is added there.
+    let (bytes, places) = edits.apply_before(plain.source(), attach(&envelope));
+    let read = Encrypted::parse(bytes, plain.format()).map_err(broken)?;
+    let of_alias = |error| match expanded && selection.is_by_comment() {
         true => EncryptError::AliasUnderComments,
         false => broken(error),
-    })?;
+    };
+    // Most documents need no layout, which is found out in passing; else all values are looked at together.
+    if !expanded && read.gives_back(plain.source(), &originals, key).map_err(of_alias)? {
+        let bytes = std::mem::take(&mut *read.into_bytes());
+        return Ok(Sealed { bytes, encrypted: originals.len(), kept });
+    }
+    let opened = read.open(key, MacCheck::Require).map_err(of_alias)?;
     let layout = layout_of(plain, &opened, &originals, expanded)?;
     if !opened.plain_comments.is_empty() || !(layout.is_canonical() || opened.is(plain)) {
         return Err(EncryptError::CommentMoves);
@@ -165,8 +167,7 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
             let whole = Layout::Whole(Plaintext::from(plain.source()));
             envelope.seal = whole.seal(&cipher, &mac, &layout_nonce);
         }
-        drop(bytes);
-        bytes = written(&envelope);
+        bytes = attach(&envelope).moved(&places).apply(&bytes);
     }
     Ok(Sealed { bytes: std::mem::take(&mut *bytes), encrypted: originals.len(), kept })
 }
@@ -280,6 +281,11 @@ struct Making<'a> {
 }
 
 impl<'a> Making<'a> {
+    /// The edits, the spans of all that is encrypted, and how many texts were kept.
+    fn done(self) -> (Edits, Vec<Span>, usize) {
+        (self.edits, self.originals, self.kept)
+    }
+
     fn nonce(&mut self) -> Result<[u8; NONCE_LEN], EncryptError> {
         if self.nonces.is_empty() {
             // One system call for many values.
