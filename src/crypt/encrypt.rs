@@ -142,7 +142,7 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
 
     let attach = |envelope: &Envelope| plain.attach(&serde_json::Value::Object(envelope.to_map()), &style);
     // At the end of the file the envelope comes behind what is added there.
-    let (bytes, places) = edits.apply_before(plain.source(), attach(&envelope));
+    let (bytes, places) = edits.apply_before(plain.source(), &attach(&envelope));
     let read = Encrypted::parse(bytes, plain.format()).map_err(broken)?;
     let of_alias = |error| match expanded && selection.is_by_comment() {
         true => EncryptError::AliasUnderComments,

@@ -11,21 +11,11 @@ use super::node::Span;
 /// replaced or cut, say. Other overlaps are not allowed.
 #[derive(Default)]
 pub struct Edits {
-    /// All new texts, one behind the other, in pieces that are given back as soon as they are used.
-    pieces: Vec<Zeroizing<Vec<u8>>>,
-    edits: Vec<Edit>,
+    /// All new texts, one behind the other.
+    new: Zeroizing<Vec<u8>>,
+    /// Each span with the range of its text in `new`.
+    spans: Vec<(Span, std::ops::Range<usize>)>,
 }
-
-/// A span, and where its text is: behind less than [`PIECE`] others in its piece.
-struct Edit {
-    span: Span,
-    piece: u32,
-    start: u32,
-    end: usize,
-}
-
-/// A piece that is as long as this is not added to.
-const PIECE: usize = 1 << 16;
 
 impl Edits {
     /// No edits.
@@ -35,33 +25,28 @@ impl Edits {
 
     /// Replaces `span` by `text`.
     pub fn replace(&mut self, span: Span, text: &[u8]) {
-        if self.pieces.last().is_none_or(|piece| piece.len() + text.len() > PIECE) {
-            self.pieces.push(Zeroizing::default());
-        }
-        let number = self.pieces.len() - 1;
-        let piece = &mut self.pieces[number];
-        let start = piece.len();
-        piece.extend_from_slice(text);
-        self.edits.push(Edit { span, piece: number as u32, start: start as u32, end: piece.len() });
+        let start = self.new.len();
+        self.new.extend_from_slice(text);
+        self.spans.push((span, start..self.new.len()));
     }
 
     /// Adds all of `other`.
     pub fn extend(&mut self, other: &Edits) {
-        for edit in &other.edits {
-            self.replace(edit.span, other.text(edit));
+        for (span, range) in &other.spans {
+            self.replace(*span, &other.new[range.clone()]);
         }
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.edits.is_empty()
+        self.spans.is_empty()
     }
 
     /// Whether every span is one of a source of `len` bytes, and no two overlap.
     pub fn fit(&mut self, len: usize) -> bool {
-        self.edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
-        self.edits.iter().all(|edit| edit.span.start <= edit.span.end && edit.span.end as usize <= len)
-            && self.edits.windows(2).all(|pair| pair[0].span.end <= pair[1].span.start)
+        self.spans.sort_by_key(|(span, _)| (span.start, span.end));
+        self.spans.iter().all(|(span, _)| span.start <= span.end && span.end as usize <= len)
+            && self.spans.windows(2).all(|pair| pair[0].0.end <= pair[1].0.start)
     }
 
     /// The source with all edits made.
@@ -69,38 +54,33 @@ impl Edits {
     /// # Panics
     /// When two edits overlap and neither holds the other, which is a bug of the one who made them.
     pub fn apply(self, source: &[u8]) -> Zeroizing<Vec<u8>> {
-        self.apply_before(source, Self::new()).0
+        self.apply_before(source, &Self::new()).0
     }
 
     /// The source with all edits made, then those of `last`; also gives where the texts of `last` went, in their order.
     ///
     /// # Panics
     /// As [`apply`](Self::apply).
-    pub fn apply_before(mut self, source: &[u8], last: Edits) -> (Zeroizing<Vec<u8>>, Vec<Span>) {
-        let first_of_last = self.pieces.len() as u32;
-        self.edits.extend(last.edits.into_iter().map(|edit| Edit { piece: edit.piece + first_of_last, ..edit }));
-        self.pieces.extend(last.pieces);
+    pub fn apply_before(mut self, source: &[u8], last: &Edits) -> (Zeroizing<Vec<u8>>, Vec<Span>) {
+        // A byte of no edit, so that an empty text before it does not count as one behind it.
+        self.new.push(0);
+        let of_last = self.new.len();
+        self.extend(last);
         self.settle();
-        let removed: usize = self.edits.iter().map(|edit| edit.span.len()).sum();
-        let added: usize = self.edits.iter().map(|edit| edit.end - edit.start as usize).sum();
-        let mut uses = vec![0_u32; self.pieces.len()];
-        self.edits.iter().for_each(|edit| uses[edit.piece as usize] += 1);
-        let mut out = Zeroizing::new(Vec::with_capacity(source.len() - removed + added));
+        // Memory that is not used would be wiped all the same once it is given back, when there is most of it.
+        self.new.shrink_to_fit();
+        let removed: usize = self.spans.iter().map(|(span, _)| span.len()).sum();
+        let mut out = Zeroizing::new(Vec::with_capacity(source.len() - removed + self.new.len()));
         let mut places = Vec::new();
         let mut at = 0;
-        for edit in &self.edits {
-            let piece = edit.piece as usize;
-            out.extend_from_slice(&source[at..edit.span.start as usize]);
+        for (span, range) in &self.spans {
+            out.extend_from_slice(&source[at..span.start as usize]);
             let start = out.len();
-            out.extend_from_slice(&self.pieces[piece][edit.start as usize..edit.end]);
-            if edit.piece >= first_of_last {
+            out.extend_from_slice(&self.new[range.clone()]);
+            if range.start >= of_last {
                 places.push(Span { start: start as u32, end: out.len() as u32 });
             }
-            at = edit.span.end as usize;
-            uses[piece] -= 1;
-            if uses[piece] == 0 {
-                self.pieces[piece] = Zeroizing::default();
-            }
+            at = span.end as usize;
         }
         out.extend_from_slice(&source[at..]);
         (out, places)
@@ -109,26 +89,25 @@ impl Edits {
     /// The same texts in other places: one for each edit, in their order.
     pub fn moved(mut self, places: &[Span]) -> Edits {
         self.settle();
-        debug_assert_eq!(self.edits.len(), places.len());
-        self.edits.iter_mut().zip(places).for_each(|(edit, place)| edit.span = *place);
+        debug_assert_eq!(self.spans.len(), places.len());
+        self.spans.iter_mut().zip(places).for_each(|((span, _), place)| *span = *place);
         self
     }
 
     /// Brings them in order, and drops those inside another.
     fn settle(&mut self) {
-        // Insertions first, then the longest.
-        self.edits.sort_by_key(|edit| (edit.span.start, !edit.span.is_empty(), std::cmp::Reverse(edit.span.end)));
+        // Insertions first, then the longest; else as they were given.
+        let order = |(span, new): &(Span, std::ops::Range<usize>)| {
+            (span.start, !span.is_empty(), std::cmp::Reverse(span.end), new.start, new.end)
+        };
+        self.spans.sort_unstable_by_key(order);
         let mut end = 0;
-        self.edits.retain(|edit| {
-            let is_outside = edit.span.start >= end;
-            assert!(is_outside || edit.span.end <= end, "edits overlap");
-            end = end.max(edit.span.end);
+        self.spans.retain(|(span, _)| {
+            let is_outside = span.start >= end;
+            assert!(is_outside || span.end <= end, "edits overlap");
+            end = end.max(span.end);
             is_outside
         });
-    }
-
-    fn text(&self, edit: &Edit) -> &[u8] {
-        &self.pieces[edit.piece as usize][edit.start as usize..edit.end]
     }
 }
 
@@ -167,16 +146,17 @@ mod tests {
     #[test]
     fn what_is_applied_last_can_be_replaced_in_its_place() {
         let mut first = Edits::new();
-        first.replace(Span::new(0, 1), &[b'x'; PIECE]);
+        first.replace(Span::new(0, 1), b"xyz");
         first.replace(Span::new(2, 2), b"-");
+        first.replace(Span::new(3, 4), b"");
         let last = |text: &[u8]| {
             let mut edits = Edits::new();
             edits.replace(Span::new(2, 2), text);
             edits.replace(Span::new(1, 2), b"");
             edits
         };
-        let (bytes, places) = first.apply_before(b"abc", last(b"one"));
-        assert_eq!(bytes[PIECE..], *b"-onec");
-        assert_eq!(last(b"three").moved(&places).apply(&bytes)[PIECE..], *b"-threec");
+        let (bytes, places) = first.apply_before(b"abcd", &last(b"one"));
+        assert_eq!(*bytes, b"xyz-onec");
+        assert_eq!(*last(b"three").moved(&places).apply(&bytes), b"xyz-threec");
     }
 }

@@ -465,7 +465,8 @@ impl<'a> Merger<'a> {
     /// Sees to it that what follows stands on a line of its own.
     fn new_line(&mut self) {
         if !self.json && self.merged.len() > line::first(&self.merged) && !self.merged.ends_with(b"\n") {
-            self.merged.push(b'\n');
+            let line_break = line::break_of(&self.merged);
+            self.merged.extend_from_slice(line_break.as_bytes());
         }
     }
 
@@ -476,7 +477,7 @@ impl<'a> Merger<'a> {
         match (&ours.body, &theirs.body, base.map(|base| &base.body)) {
             (Body::Entries(our), Body::Entries(their), old @ (None | Some(Body::Entries(_)))) => {
                 self.comments(base.map_or(none, |base| base.above), ours.above, theirs.above);
-                self.write(pick(base.map_or(none, |base| base.head), ours.head, theirs.head).0);
+                self.comments(base.map_or(none, |base| base.head), ours.head, theirs.head);
                 let old = match old {
                     Some(Body::Entries(old)) => Some(old.as_slice()),
                     _ => None,
@@ -502,7 +503,7 @@ impl<'a> Merger<'a> {
         self.place.pop();
     }
 
-    /// Merges the lines above an entry or behind it.
+    /// Merges the lines above an entry or behind it, or that a map or list begins with.
     fn comments(&mut self, base: &[u8], ours: &[u8], theirs: &[u8]) {
         let (chosen, agreed) = pick(base, ours, theirs);
         if agreed {
@@ -510,7 +511,8 @@ impl<'a> Merger<'a> {
         }
         let (lines, clean) = merge_lines(base, ours, theirs);
         self.write(&lines);
-        if clean {
+        // JSON has none: that is how it is laid out.
+        if clean || self.json {
             return;
         }
         let mut conflict = Conflict { root: 0, path: KeyPath::default(), comments: true };
@@ -635,6 +637,20 @@ mod tests {
         let (text, conflicts) = merged(Format::Yaml, "l: [a, b]\n", "l: [n, a, b]\n", "l: [a, b, z]\n");
         assert_eq!(text, "l: [n, a, b]\n");
         assert_eq!(conflicts, ["l[2]"]);
+    }
+
+    #[test]
+    fn comments_behind_the_key_of_a_map_are_not_lost_without_a_word() {
+        let base = "m:\n  x: 1\n  y: 1\nz: 1\n";
+        let (ours, theirs) = ("m: # ours\n  x: 2\n  y: 1\nz: 1\n", "m: # theirs\n  x: 1\n  y: 2\nz: 1\n");
+        let (text, conflicts) = merged(Format::Yaml, base, ours, theirs);
+        assert_eq!(text, "m: # ours\n  x: 2\n  y: 2\nz: 1\n");
+        assert_eq!(conflicts, ["m (comments)"]);
+    }
+
+    #[test]
+    fn lines_that_are_added_end_as_the_others_do() {
+        merges(Format::Yaml, "a: 1\r\n", "a: 1\r\nb: 1", "a: 1\r\nc: 1", "a: 1\r\nc: 1\r\nb: 1");
     }
 
     #[test]

@@ -75,7 +75,19 @@ pub(super) fn append(document: &Document, branch: &Branch, item: &Item, edits: &
     let indent = line_indent(source, start_of(last));
     // go-yaml takes the colon of `{k:, l: 1}` for a part of the key.
     let is_empty = document.format() == Format::Yaml && last.key.is_some() && last.node.span().is_empty();
-    let mut text = Zeroizing::new(if is_empty { b" ,".to_vec() } else { b",".to_vec() });
+    let end = last.node.span().end.max(last.key.as_ref().map_or(0, |key| head(source, key).0));
+    // A comment behind the last one stays behind it.
+    let line_end = line::content_end(source, end as usize);
+    let behind = source[end as usize..line_end].trim_ascii_start();
+    let (has_comma, behind) = behind.strip_prefix(b",").map_or((false, behind), |rest| (true, rest.trim_ascii_start()));
+    let is_above_comment = document.format() == Format::Yaml && behind.starts_with(b"#");
+    let (at, indent) = if is_above_comment { (line_end as u32, indent.or(Some(b""))) } else { (end, indent) };
+    let comma: &[u8] = match (is_above_comment && has_comma, is_empty) {
+        (true, _) => b"",
+        (false, true) => b" ,",
+        (false, false) => b",",
+    };
+    let mut text = Zeroizing::new(Vec::new());
     // YAML: `[a: 1]` holds a map without brackets of its own.
     let is_bare = !matches!(source.get(branch.span.start as usize), Some(b'{' | b'['));
     if is_bare {
@@ -101,8 +113,8 @@ pub(super) fn append(document: &Document, branch: &Branch, item: &Item, edits: &
     }
     text.extend_from_slice(&written(document, &item.node, indent)?);
     text.extend_from_slice(if is_bare { b"}" } else { b"" });
-    let end = last.node.span().end.max(last.key.as_ref().map_or(0, |key| head(source, key).0));
-    edits.replace(Span { start: end, end }, &text);
+    edits.replace(Span { start: end, end }, &comma);
+    edits.replace(Span { start: at, end: at }, &text);
     Ok(())
 }
 

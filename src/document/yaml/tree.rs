@@ -15,6 +15,9 @@ use crate::document::{Format, ParseError, ParseProblem, Root, line};
 
 /// Maps and lists inside each other, aliases expanded.
 const MAX_DEPTH: usize = 128;
+/// Entries up to which a map or list is put into as much memory as it needs: copying a larger one takes more than the system has
+/// given for what is not used.
+const SHRUNK: usize = 1024;
 /// Values that all aliases of a small file together may stand for; in a larger one as many as it has bytes, which no file that
 /// people write comes near.
 const MAX_ALIASED: usize = 20_000;
@@ -240,7 +243,9 @@ impl<'s> Builder<'s> {
             Event::MappingStart(style, anchor, _) => self.open(true, style, anchor, range)?,
             Event::SequenceEnd | Event::MappingEnd => {
                 let mut frame = self.frames.pop().expect("every end has a start");
-                frame.branch.items.shrink_to_fit();
+                if frame.branch.items.len() <= SHRUNK {
+                    frame.branch.items.shrink_to_fit();
+                }
                 if frame.branch.flow {
                     frame.branch.span.end = range.end.max(frame.branch.span.start as usize) as u32;
                     self.cursor = self.cursor.max(range.end);

@@ -466,8 +466,9 @@ mod tests {
         out
     }
 
-    const PLACES: [(&str, Style); 32] = [
+    const PLACES: [(&str, Style); 33] = [
         ("k: §x§\n", Style::Plain),
+        ("\u{feff}k: §x§\n", Style::Plain),
         ("k: §x§", Style::Plain),
         ("k: §x§  \nz: 1\n", Style::Plain),
         ("k: §x§ # c\n", Style::Plain),
