@@ -113,7 +113,7 @@ pub(super) fn append(document: &Document, branch: &Branch, item: &Item, edits: &
     }
     text.extend_from_slice(&written(document, &item.node, indent)?);
     text.extend_from_slice(if is_bare { b"}" } else { b"" });
-    edits.replace(Span { start: end, end }, &comma);
+    edits.replace(Span { start: end, end }, comma);
     edits.replace(Span { start: at, end: at }, &text);
     Ok(())
 }
