@@ -59,7 +59,7 @@ pub fn run(args: DiffArgs, session: &Session) -> Result<(), Failure> {
     match Plan::make(&args)? {
         Plan::Files(old, new) => {
             let (old_bytes, new_bytes) = (files::read(&old)?, files::read(&new)?);
-            found.extend(compare(&new, Some(&old_bytes), Some(&new_bytes), &args, session)?);
+            found.extend(compare((&old, &new), Some(&old_bytes), Some(&new_bytes), &args, session)?);
         }
         Plan::Versions { repository, old, new, paths, named } => {
             for name in paths {
@@ -68,7 +68,7 @@ pub fn run(args: DiffArgs, session: &Session) -> Result<(), Failure> {
                     return Err(Failure::new(Kind::Missing, format!("{} is in neither version", shown(&name))));
                 }
                 if old != new {
-                    found.extend(compare(&name, old.as_deref(), new.as_deref(), &args, session)?);
+                    found.extend(compare((&name, &name), old.as_deref(), new.as_deref(), &args, session)?);
                 }
             }
         }
@@ -191,6 +191,8 @@ enum Fate {
     Sealed,
     /// It was encrypted and is plain now.
     Opened,
+    /// It was encrypted, and what it is now cannot be read.
+    Unreadable,
 }
 
 /// A value that changed.
@@ -254,9 +256,9 @@ impl Side {
     }
 }
 
-/// Compares two versions of a file; `None` where neither is encrypted, or nothing differs.
+/// Compares two versions of a file, or two files of these names; `None` where neither is encrypted, or nothing differs.
 fn compare(
-    name: &Path,
+    (old_name, name): (&Path, &Path),
     old: Option<&[u8]>,
     new: Option<&[u8]>,
     args: &DiffArgs,
@@ -266,10 +268,10 @@ fn compare(
     if old == new || !is_marked(old) && !is_marked(new) {
         return Ok(None);
     }
-    let side = |bytes: Option<&[u8]>| -> Result<Option<Side>, Failure> {
+    let side = |name: &Path, bytes: Option<&[u8]>| -> Result<Option<Side>, Failure> {
         bytes.map(|bytes| Side::read(name, bytes, args, session)).transpose().map(Option::flatten)
     };
-    let (old_side, new_side) = (side(old)?, side(new)?);
+    let (old_side, new_side) = (side(old_name, old)?, side(name, new)?);
     let sealed = |side: &Option<Side>| side.as_ref().is_some_and(|side| side.encrypted.is_some());
     let fate = match (old.is_some(), new.is_some()) {
         (false, _) => Fate::New,
@@ -277,6 +279,7 @@ fn compare(
         _ => match (sealed(&old_side), sealed(&new_side)) {
             (false, false) => return Ok(None),
             (false, true) => Fate::Sealed,
+            (true, false) if new_side.is_none() => Fate::Unreadable,
             (true, false) => Fate::Opened,
             (true, true) => Fate::Stays,
         },
@@ -291,7 +294,7 @@ fn compare(
         values: Vec::new(),
         anew: 0,
         layout: false,
-        readers: readers(&old_side, &new_side),
+        readers: if fate == Fate::Unreadable { Default::default() } else { readers(&old_side, &new_side) },
         envelope: Vec::new(),
     };
     let (Some(old), Some(new)) = (old_side, new_side) else { return Ok(Some(diff)) };
@@ -385,9 +388,20 @@ fn envelope_changes(old: &Envelope, new: &Envelope) -> Vec<&'static str> {
     };
     note("selection changed", old.selection.clone().unwrap_or_default() != new.selection.clone().unwrap_or_default());
     note("threshold changed", old.threshold != new.threshold);
-    note("key groups changed", old.groups.len() != new.groups.len());
+    note("key groups changed", grouping(old) != grouping(new));
     note("mac_only_encrypted changed", old.mac_only_encrypted != new.mac_only_encrypted);
     found
+}
+
+/// Who stands in which of several key groups.
+fn grouping(envelope: &Envelope) -> Vec<Vec<String>> {
+    let names = |group: &Vec<crypt::WrappedKey>| {
+        let mut names: Vec<_> = group.iter().map(|key| key.recipient.to_string()).collect();
+        names.sort_unstable();
+        names
+    };
+    // Of one group all is said by its readers.
+    if envelope.groups.len() > 1 { envelope.groups.iter().map(names).collect() } else { Vec::new() }
 }
 
 impl Diff {
@@ -478,6 +492,7 @@ impl Fate {
             Self::Gone => Some("file removed"),
             Self::Sealed => Some("encrypted now"),
             Self::Opened => Some("NO LONGER ENCRYPTED"),
+            Self::Unreadable => Some("CANNOT BE READ"),
         }
     }
 
@@ -488,6 +503,7 @@ impl Fate {
             Self::Gone => "removed",
             Self::Sealed => "encrypted",
             Self::Opened => "decrypted",
+            Self::Unreadable => "unreadable",
         }
     }
 }
