@@ -162,7 +162,10 @@ fn change(
     // Whether there is a text that was typed for the file as it was before.
     let mut is_typed = false;
     loop {
-        let lost = |failure| work.as_ref().map_or_else(|| Failure::clone(&failure), |work| work.keep(failure.clone()));
+        let lost = |failure| match &work {
+            Some(work) => work.keep(failure),
+            None => failure,
+        };
         let mut target = Target::open(&args.file).map_err(|error| lost(error.into()))?;
         let encrypted = session::read_encrypted(name, target.take_bytes(), format).map_err(lost)?;
         let key = session.data_key(name, encrypted.envelope(), &args.open).map_err(lost)?;

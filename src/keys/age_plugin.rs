@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use age_core::format::{FileKey, Stanza};
+use age_core::format::{FileKey, Stanza, is_arbitrary_string};
 use age_core::primitives::bech32_decode;
 use age_core::secrecy::ExposeSecret;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
@@ -241,9 +241,12 @@ fn receive(from: &mut impl BufRead) -> io::Result<Stanza> {
         }
     };
     let first = line()?;
-    let mut words = first.strip_prefix("-> ").ok_or_else(malformed)?.split(' ').map(str::to_owned);
-    let tag = words.next().filter(|tag| !tag.is_empty()).ok_or_else(malformed)?;
-    let args = words.collect();
+    let mut words: Vec<_> = first.strip_prefix("-> ").ok_or_else(malformed)?.split(' ').map(str::to_owned).collect();
+    // What a plugin says may go into the header of a file.
+    if !words.iter().all(is_arbitrary_string) {
+        return Err(malformed());
+    }
+    let (tag, args) = (words.remove(0), words);
     let mut body = Vec::new();
     loop {
         let base64 = line()?;
@@ -413,7 +416,9 @@ mod tests {
     fn a_plugin_that_errs_or_talks_nonsense_is_an_error() {
         let error = |said: &str| answers(said).0.unwrap_err();
         assert_eq!(error("-> error internal\naGVscA\n-> done\n\n"), "help");
-        for nonsense in ["hello\n", "->\n\n", "-> msg\n!\n", "-> msg\n\u{fffd}\n"] {
+        for nonsense in
+            ["hello\n", "->\n\n", "-> msg\n!\n", "-> msg\n\u{fffd}\n", "-> a  b\n\n", "-> a\u{1b}b\n\n", "-> \n\n"]
+        {
             assert_eq!(error(nonsense), "it does not speak the protocol of age plugins", "{nonsense}");
         }
         assert_eq!(error("-> msg\n"), "it ended before it was done");

@@ -232,7 +232,10 @@ fn variables_that_contradict_each_other_are_named_but_not_shown() {
         step.env("SEAL_EDITOR", "one-editor").env("SOPS_EDITOR", "another").run().exits(0).stderr_text()
     };
     let said = decrypt(&["decrypt", "file.yaml"]);
-    assert!(said.contains("warning: SEAL_EDITOR and SOPS_EDITOR are both set and differ; SEAL_EDITOR is used"), "{said}");
+    assert!(
+        said.contains("warning: SEAL_EDITOR and SOPS_EDITOR are both set and differ; SEAL_EDITOR is used"),
+        "{said}"
+    );
     assert!(!said.contains("another"), "{said}");
     // Who calls sops may read this, too.
     assert_eq!(decrypt(&["compat", "sops", "decrypt", "file.yaml"]), "");
