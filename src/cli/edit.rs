@@ -249,7 +249,9 @@ fn make_new(
 
 /// The command that goes on with a draft.
 fn resuming(args: &EditArgs) -> String {
-    format!("seal edit --resume {}{}", if args.show_master_keys { "-s " } else { "" }, shown(&args.file))
+    let shows = if args.show_master_keys { "-s " } else { "" };
+    let ignores = if args.open.ignore_mac { "--ignore-mac " } else { "" };
+    format!("seal edit --resume {shows}{ignores}{}", shown(&args.file))
 }
 
 /// A text typed for an encrypted file, and under what it is sealed should it have to wait.

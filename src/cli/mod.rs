@@ -10,6 +10,7 @@ mod completions;
 mod config_show;
 mod decrypt;
 mod diff;
+mod diff_report;
 mod doctor;
 mod draft;
 mod edit;
