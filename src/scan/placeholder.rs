@@ -34,7 +34,7 @@ const WORDS: &[&str] = &[
 
 /// Marks of what is filled in later: shell, make, Helm, Jinja, printf, documentation.
 const BLANKS: &[(&str, &str)] =
-    &[("${", "}"), ("{{", "}}"), ("$(", ")"), ("<%", "%>"), ("%(", ")s"), ("<", ">"), ("[[", "]]"), ("{%", "%}")];
+    &[("${", "}"), ("{{", "}}"), ("$(", ")"), ("<%", "%>"), ("%(", ")s"), ("[[", "]]"), ("{%", "%}")];
 
 /// How it is known that `secret` stands in for a credential, if it does. `shown` is the part of it that is the same in all of its kind.
 pub fn placeholder(secret: &[u8], shown: usize) -> Option<&'static str> {
@@ -49,6 +49,14 @@ pub fn placeholder(secret: &[u8], shown: usize) -> Option<&'static str> {
     });
     if let Some((open, _)) = filled_in {
         return Some(open);
+    }
+    let in_angles = |from: usize| {
+        let inside = secret[from + 1..].split(|byte| *byte == b'>').next().unwrap_or_default();
+        let closed = from + 1 + inside.len() < secret.len();
+        closed && inside.len() >= 3 && inside.iter().all(|byte| byte.is_ascii_alphabetic() || b" _-".contains(byte))
+    };
+    if memchr::memchr_iter(b'<', secret).any(in_angles) {
+        return Some("<");
     }
     let body = &secret[shown.min(secret.len())..];
     (body.len() >= 12 && !is_varied(body)).then_some("repeated or counted up")
