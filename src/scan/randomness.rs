@@ -141,23 +141,49 @@ mod tests {
     #[test]
     fn words_are_not_random() {
         for value in [
-            "generateRandomPassword", "refreshTokenService", "kubernetes_service_account", "ECDHE-RSA-AES128-GCM-SHA256",
-            "x86_64-unknown-linux-gnu", "AbstractSingletonProxyFactoryBean", "correcthorsebatterystaple", "00000000000000000000",
-            "1234567890123456", "0123456789abcdef", "abcdefghijklmnopqrstuvwxyz", "aaaaaaaaaaaaaaaaaaaaaaaa", "2024-01-31T12:00:00",
-            "X-Amz-Security-Token", "application/vnd.docker.distribution.manifest.v2+json",
+            "generateRandomPassword",
+            "refreshTokenService",
+            "kubernetes_service_account",
+            "ECDHE-RSA-AES128-GCM-SHA256",
+            "x86_64-unknown-linux-gnu",
+            "AbstractSingletonProxyFactoryBean",
+            "correcthorsebatterystaple",
+            "00000000000000000000",
+            "1234567890123456",
+            "0123456789abcdef",
+            "abcdefghijklmnopqrstuvwxyz",
+            "aaaaaaaaaaaaaaaaaaaaaaaa",
+            "2024-01-31T12:00:00",
+            "X-Amz-Security-Token",
+            "application/vnd.docker.distribution.manifest.v2+json",
         ] {
-            assert_eq!(is_random(value.as_bytes()), None, "{value} {:?}", Class::of(value.as_bytes()).map(|c| evidence(value.as_bytes(), c)));
+            assert_eq!(
+                is_random(value.as_bytes()),
+                None,
+                "{value} {:?}",
+                Class::of(value.as_bytes()).map(|c| evidence(value.as_bytes(), c))
+            );
         }
     }
 
     #[test]
     fn keys_are_random() {
         for (value, class) in [
-            ("9f86d081884c7d65", Class::Hex), ("5E884898DA28047151D0E56F8DC62927", Class::Hex), ("q7x2m9k4v8z1p3w6", Class::Base36),
-            ("MFRGGZDFMZTWQ2LK", Class::Base32), ("aG7kQ2xV9mP4tR8w", Class::Base62), ("Zm9/+bK3q9Lx0PwV==", Class::Base64),
-            ("hT7-_kQ2xV9mP4tR8w", Class::Base64), ("k8#Qz!m2$Vp9&x", Class::Printable),
+            ("9f86d081884c7d65", Class::Hex),
+            ("5E884898DA28047151D0E56F8DC62927", Class::Hex),
+            ("q7x2m9k4v8z1p3w6", Class::Base36),
+            ("MFRGGZDFMZTWQ2LK", Class::Base32),
+            ("aG7kQ2xV9mP4tR8w", Class::Base62),
+            ("Zm9/+bK3q9Lx0PwV==", Class::Base64),
+            ("hT7-_kQ2xV9mP4tR8w", Class::Base64),
+            ("k8#Qz!m2$Vp9&x", Class::Printable),
         ] {
-            assert_eq!(is_random(value.as_bytes()), Some(class), "{value} {:?}", Class::of(value.as_bytes()).map(|c| evidence(value.as_bytes(), c)));
+            assert_eq!(
+                is_random(value.as_bytes()),
+                Some(class),
+                "{value} {:?}",
+                Class::of(value.as_bytes()).map(|c| evidence(value.as_bytes(), c))
+            );
         }
     }
 }

@@ -44,16 +44,64 @@ pub const REACH: usize = 3 * GAP + 2 * MAX_VALUE;
 
 /// A call of one of these gives its argument, a literal, as it is.
 const PASSES_ON: &[&[u8]] = &[
-    b"atob", b"b64decode", b"byte", b"bytearray", b"bytes", b"convertto-securestring", b"from", b"fromstring", b"just", b"literal", b"new", b"of", b"ok", b"parse",
-    b"ptr", b"quote", b"ref", b"secretstr", b"secretstring", b"some", b"str", b"string", b"stringptr", b"stringvalue", b"to_string", b"tochararray", b"u8",
+    b"atob",
+    b"b64decode",
+    b"byte",
+    b"bytearray",
+    b"bytes",
+    b"convertto-securestring",
+    b"from",
+    b"fromstring",
+    b"just",
+    b"literal",
+    b"new",
+    b"of",
+    b"ok",
+    b"parse",
+    b"ptr",
+    b"quote",
+    b"ref",
+    b"secretstr",
+    b"secretstring",
+    b"some",
+    b"str",
+    b"string",
+    b"stringptr",
+    b"stringvalue",
+    b"to_string",
+    b"tochararray",
+    b"u8",
 ];
 
 /// A call of one of these gives its last argument where nothing else is set.
-const FALLS_BACK: &[&[u8]] = &[b"env", b"fetch", b"get", b"getenv", b"getenvdefault", b"getordefault", b"getproperty", b"lookup", b"var"];
+const FALLS_BACK: &[&[u8]] =
+    &[b"env", b"fetch", b"get", b"getenv", b"getenvdefault", b"getordefault", b"getproperty", b"lookup", b"var"];
 
 /// Whether what follows a name may be an assignment: the quick test.
 pub fn may_follow(byte: u8) -> bool {
-    matches!(byte, b'=' | b':' | b' ' | b'\t' | b'"' | b'\'' | b'`' | b'>' | b']' | b'(' | b',' | b'\\' | b'-' | b'<' | b'|' | b'?' | b'\n' | b'\r' | b'+' | b')' | b';')
+    matches!(
+        byte,
+        b'=' | b':'
+            | b' '
+            | b'\t'
+            | b'"'
+            | b'\''
+            | b'`'
+            | b'>'
+            | b']'
+            | b'('
+            | b','
+            | b'\\'
+            | b'-'
+            | b'<'
+            | b'|'
+            | b'?'
+            | b'\n'
+            | b'\r'
+            | b'+'
+            | b')'
+            | b';'
+    )
 }
 
 /// What is assigned to the name at `name`, if anything is.
@@ -110,7 +158,9 @@ pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
         b'\n' | b'\r' | b',' | b';' => paired(at.forward(1)),
         b')' => instead(at.forward(1)),
         b'{' if quoted_name && blanks => default_of(at),
-        b'"' | b'\'' if blanks && !quoted_name && (is_clause(bytes, name.start) || opens_line(bytes, name.start, false)) => {
+        b'"' | b'\''
+            if blanks && !quoted_name && (is_clause(bytes, name.start) || opens_line(bytes, name.start, false)) =>
+        {
             value(at, Context::default())
         }
         _ if !blanks => None,
@@ -421,24 +471,36 @@ fn quoted(at: Cursor<'_>, quote: u8, escaped: Option<usize>) -> Option<Assigned>
         return None;
     }
     // What is joined to something unknown is not a whole credential.
-    let open = rest.first() == Some(&b'+') || rest.starts_with(b". $") || rest.starts_with(b".format") || rest.first() == Some(&b'%');
-    Some(Assigned {
-        span: start..end,
-        joined: (!same).then_some(joined),
-        style: Style::Quoted,
-        whole: !open,
-    })
+    let open = rest.first() == Some(&b'+')
+        || rest.starts_with(b". $")
+        || rest.starts_with(b".format")
+        || rest.first() == Some(&b'%');
+    Some(Assigned { span: start..end, joined: (!same).then_some(joined), style: Style::Quoted, whole: !open })
 }
 
 /// Adds the literal from `start` on, without its escapes, and says where it ends.
-fn literal(bytes: &[u8], start: usize, quote: u8, triple: bool, escaped: Option<usize>, joined: &mut Vec<u8>) -> Option<usize> {
+fn literal(
+    bytes: &[u8],
+    start: usize,
+    quote: u8,
+    triple: bool,
+    escaped: Option<usize>,
+    joined: &mut Vec<u8>,
+) -> Option<usize> {
     let mut at = start;
     let limit = bytes.len().min(start + MAX_VALUE + 1);
     loop {
         let byte = *bytes[..limit].get(at)?;
         match byte {
-            _ if byte == quote && escaped.is_none() && (!triple || bytes[at..].starts_with(&[quote; 3])) => return Some(at),
-            b'\\' if escaped.is_some_and(|count| bytes[at..].iter().take_while(|byte| **byte == b'\\').count() == count && bytes.get(at + count) == Some(&quote)) => {
+            _ if byte == quote && escaped.is_none() && (!triple || bytes[at..].starts_with(&[quote; 3])) => {
+                return Some(at);
+            }
+            b'\\'
+                if escaped.is_some_and(|count| {
+                    bytes[at..].iter().take_while(|byte| **byte == b'\\').count() == count
+                        && bytes.get(at + count) == Some(&quote)
+                }) =>
+            {
                 return Some(at);
             }
             b'\n' if !triple => return None,
@@ -506,7 +568,8 @@ fn bare(mut at: Cursor<'_>, context: Context) -> Option<Assigned> {
         Some(b'/') => behind.next() == Some(&b'/'),
         Some(_) => context.adjacent,
     };
-    let field = context.until == Until::Mark && matches!(end, b';' | b'&' | b'"' | b'\'' | b' ') && is_part(at.bytes, at.at);
+    let field =
+        context.until == Until::Mark && matches!(end, b';' | b'&' | b'"' | b'\'' | b' ') && is_part(at.bytes, at.at);
     Some(Assigned {
         span: at.at..at.at + text.len(),
         joined: None,
@@ -526,7 +589,9 @@ fn is_part(bytes: &[u8], value: usize) -> bool {
     let part_before = before[..stop].rsplit(|byte| b" \"'\n".contains(byte)).next().unwrap_or_default();
     match before[stop] {
         b';' | b'?' | b'&' => true,
-        b' ' => part_before.iter().position(|byte| *byte == b'=').is_some_and(|at| at > 0 && at + 1 < part_before.len()),
+        b' ' => {
+            part_before.iter().position(|byte| *byte == b'=').is_some_and(|at| at > 0 && at + 1 < part_before.len())
+        }
         _ => false,
     }
 }
@@ -560,7 +625,9 @@ fn fallback(mut at: Cursor<'_>) -> Option<Assigned> {
     }
     let line = &at.bytes[at.at..at.limit];
     let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
-    let operator = |sign: &[u8]| line.windows(sign.len()).position(|window| window == sign).map(|there| at.at + there + sign.len());
+    let operator = |sign: &[u8]| {
+        line.windows(sign.len()).position(|window| window == sign).map(|there| at.at + there + sign.len())
+    };
     let from = if line.first() == Some(&b'(') && ends_in(&at.bytes[path], FALLS_BACK) {
         operator(b", ").or_else(|| operator(b","))
     } else {
@@ -576,7 +643,19 @@ fn fallback(mut at: Cursor<'_>) -> Option<Assigned> {
 fn opens_line(bytes: &[u8], name: usize, adjacent: bool) -> bool {
     let before = line_before(bytes, name);
     let before = before.trim_ascii();
-    let declares = [b"export".as_slice(), b"-", b"set", b"ENV", b"ARG", b"#", b"//", b"- export", b"local", b"declare", b"Environment="];
+    let declares = [
+        b"export".as_slice(),
+        b"-",
+        b"set",
+        b"ENV",
+        b"ARG",
+        b"#",
+        b"//",
+        b"- export",
+        b"local",
+        b"declare",
+        b"Environment=",
+    ];
     before.iter().all(|byte| b"-\"'$".contains(byte)) || declares.contains(&before) && adjacent || before == b"#"
 }
 
@@ -602,7 +681,9 @@ fn is_argument(bytes: &[u8], name: usize) -> bool {
 fn opens_element(bytes: &[u8], name: usize) -> bool {
     let before = line_before(bytes, name);
     let before = match before {
-        [start @ .., b':'] => &start[..start.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |at| at + 1)],
+        [start @ .., b':'] => {
+            &start[..start.iter().rposition(|byte| !byte.is_ascii_alphanumeric()).map_or(0, |at| at + 1)]
+        }
         _ => before,
     };
     before.last() == Some(&b'<')
@@ -610,7 +691,8 @@ fn opens_element(bytes: &[u8], name: usize) -> bool {
 
 fn is_flag(bytes: &[u8], name: usize) -> bool {
     let before = line_before(bytes, name);
-    let dashed = before.len() - before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
+    let dashed =
+        before.len() - before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
     let flag = &before[dashed..];
     flag.starts_with(b"--") || flag == b"-" && (dashed == 0 || before[dashed - 1] == b' ')
 }
@@ -618,13 +700,16 @@ fn is_flag(bytes: &[u8], name: usize) -> bool {
 /// Whether a declaration follows that has a blank for an operator: `ENV NAME v`, `set -x NAME v`, `setenv NAME v`.
 fn is_env(bytes: &[u8], name: usize) -> bool {
     let before = line_before(bytes, name).trim_ascii_start();
-    [b"ENV ".as_slice(), b"setenv ", b"setx ", b"set -x ", b"set -gx ", b"set -Ux ", b"heroku config:set "].contains(&before)
+    [b"ENV ".as_slice(), b"setenv ", b"setx ", b"set -x ", b"set -gx ", b"set -Ux ", b"heroku config:set "]
+        .contains(&before)
 }
 
 /// Whether a quoted password follows its word in SQL: `WITH PASSWORD 'v'`, `IDENTIFIED BY 'v'`.
 fn is_clause(bytes: &[u8], name: usize) -> bool {
     let before = line_before(bytes, name).trim_ascii_end();
     let word = before.iter().rposition(|byte| !byte.is_ascii_alphabetic()).map_or(before, |at| &before[at + 1..]);
-    [b"with".as_slice(), b"encrypted", b"login", b"superuser", b"createdb", b"set", b"user", b"by"].iter().any(|clause| word.eq_ignore_ascii_case(clause))
+    [b"with".as_slice(), b"encrypted", b"login", b"superuser", b"createdb", b"set", b"user", b"by"]
+        .iter()
+        .any(|clause| word.eq_ignore_ascii_case(clause))
         || bytes[name..].get(..13).is_some_and(|start| start.eq_ignore_ascii_case(b"identified by"))
 }

@@ -28,7 +28,8 @@ pub struct Generic {
     loose: Option<RuleIndex>,
 }
 
-const KEYWORDS: &[&str] = &["pass", "pwd", "secret", "token", "key", "auth", "cred", "bearer", "salt", "senha", "kennwort", IDENTIFIED_BY];
+const KEYWORDS: &[&str] =
+    &["pass", "pwd", "secret", "token", "key", "auth", "cred", "bearer", "salt", "senha", "kennwort", IDENTIFIED_BY];
 
 /// The one name that has a blank in it: SQL's.
 const IDENTIFIED_BY: &str = "identified by";
@@ -81,7 +82,9 @@ impl Detector for Generic {
                 continue;
             }
             let name = if is_clause { hit.start..hit.end } else { name_start(bytes, hit.start)..end };
-            let Some(kind) = (if is_clause { Some(Kind::Password) } else { name::kind(&bytes[name.clone()]) }) else { continue };
+            let Some(kind) = (if is_clause { Some(Kind::Password) } else { name::kind(&bytes[name.clone()]) }) else {
+                continue;
+            };
             let candidate = match assignment::assigned(bytes, &name) {
                 Some(assigned) => self.weigh(bytes, name, kind, assigned),
                 None => self.loose(bytes, name, kind),
@@ -107,7 +110,8 @@ impl Generic {
         if value::is_uuid(value) && kind == Kind::Token {
             // Most are the name of a thing; that of an API's key is the key.
             let is_key = memchr::memmem::find(&bytes[name.clone()].to_ascii_lowercase(), b"api").is_some();
-            let (rule, sure) = if is_key { (self.assignment, Confidence::Medium) } else { (self.loose, Confidence::Low) };
+            let (rule, sure) =
+                if is_key { (self.assignment, Confidence::Medium) } else { (self.loose, Confidence::Low) };
             return self.candidate(rule, name, span, None, sure, Vec::new());
         }
         let made = value::make(value, assigned.style)?;
@@ -164,9 +168,12 @@ impl Generic {
             let len = bytes[start..limit].iter().take_while(|byte| in_token(byte)).count();
             let token = &bytes[start..start + len];
             let lone = [start.checked_sub(1).and_then(|at| bytes.get(at)), bytes.get(start + len)];
-            let lone = lone.into_iter().flatten().all(|byte| byte.is_ascii_whitespace() || b"\"'`<>,;:|()[]".contains(byte));
-            if len >= LOOSE_LEN && lone && token.iter().any(u8::is_ascii_digit) && start + len < limit.max(bytes.len()) {
-                let random = value::is_uuid(token) || randomness::is_random(token).is_some_and(|class| randomness::evidence(token, class) >= 30.0);
+            let lone =
+                lone.into_iter().flatten().all(|byte| byte.is_ascii_whitespace() || b"\"'`<>,;:|()[]".contains(byte));
+            if len >= LOOSE_LEN && lone && token.iter().any(u8::is_ascii_digit) && start + len < limit.max(bytes.len())
+            {
+                let random = value::is_uuid(token)
+                    || randomness::is_random(token).is_some_and(|class| randomness::evidence(token, class) >= 30.0);
                 if random && !is_hash(&bytes[line_start(bytes, start)..start]) {
                     return self.candidate(self.loose, name, start..start + len, None, Confidence::Low, Vec::new());
                 }
@@ -231,7 +238,9 @@ fn in_word(byte: u8) -> bool {
 
 /// Whether a value only repeats its name: `password: "password"`, `user_password = "userPassword"`.
 fn says_itself(name: &[u8], value: &[u8]) -> bool {
-    let letters = |text: &[u8]| -> Vec<u8> { text.iter().filter(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect() };
+    let letters = |text: &[u8]| -> Vec<u8> {
+        text.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+    };
     let (name, value) = (letters(name), letters(value));
     !value.is_empty() && (name.ends_with(&value) || value.ends_with(&name) && value.len() <= name.len() + 4)
 }
@@ -239,7 +248,8 @@ fn says_itself(name: &[u8], value: &[u8]) -> bool {
 fn ends_in_verb(name: &[u8]) -> bool {
     let before = name.len().saturating_sub(4);
     name.eq_ignore_ascii_case(IDENTIFIED_BY.as_bytes())
-        || name[before..].eq_ignore_ascii_case(b"pass") && (before == 0 || !name[before - 1].is_ascii_alphanumeric() || name[before].is_ascii_uppercase())
+        || name[before..].eq_ignore_ascii_case(b"pass")
+            && (before == 0 || !name[before - 1].is_ascii_alphanumeric() || name[before].is_ascii_uppercase())
 }
 
 fn line_start(bytes: &[u8], at: usize) -> usize {
@@ -249,7 +259,26 @@ fn line_start(bytes: &[u8], at: usize) -> usize {
 
 /// Whether words before a value say that it is a hash.
 fn is_hash(before: &[u8]) -> bool {
-    const WORDS: &[&[u8]] = &[b"sha1", b"sha256", b"sha384", b"sha512", b"sha2", b"sha-", b"md5", b"integrity", b"checksum", b"digest", b"commit", b"etag", b"hash", b"fingerprint", b"thumbprint", b"public", b"revision", b"pubkey"];
+    const WORDS: &[&[u8]] = &[
+        b"sha1",
+        b"sha256",
+        b"sha384",
+        b"sha512",
+        b"sha2",
+        b"sha-",
+        b"md5",
+        b"integrity",
+        b"checksum",
+        b"digest",
+        b"commit",
+        b"etag",
+        b"hash",
+        b"fingerprint",
+        b"thumbprint",
+        b"public",
+        b"revision",
+        b"pubkey",
+    ];
     let lower = before.to_ascii_lowercase();
     WORDS.iter().any(|word| memchr::memmem::find(&lower, word).is_some())
 }
