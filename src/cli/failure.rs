@@ -30,6 +30,8 @@ pub struct Failure {
 pub enum Kind {
     /// The honest answer is no: files differ, a file is not as it should be.
     No,
+    /// Not everything could be looked through.
+    Incomplete,
     /// The words typed are wrong, or input is needed and none is possible.
     Usage,
     /// Two of the words typed exclude each other.
@@ -98,7 +100,8 @@ impl Kind {
         match self {
             Self::No | Self::NotFound | Self::Defect => 1,
             Self::Usage | Self::Conflict | Self::Context | Self::Order | Self::KeyPath | Self::ExtractPath => 2,
-            Self::Config
+            Self::Incomplete
+            | Self::Config
             | Self::Input
             | Self::Envelope
             | Self::Empty

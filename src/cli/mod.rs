@@ -19,6 +19,7 @@ mod file_status;
 mod git_setup;
 mod groups;
 mod help;
+mod hook;
 mod init;
 mod keys;
 mod man;
@@ -26,6 +27,7 @@ mod many;
 mod merge;
 mod readers;
 mod rotate;
+mod scan;
 mod session;
 mod stand_in;
 mod textconv;
@@ -104,7 +106,7 @@ macro_rules! command {
 }
 
 /// All commands, in alphabetical order.
-const COMMANDS: [Command; 23] = [
+const COMMANDS: [Command; 25] = [
     command!("completions", completions::CompletionsArgs, completions::run),
     command!("config", config_show::ConfigArgs, config_show::run),
     command!("decrypt", decrypt::DecryptArgs, decrypt::run),
@@ -118,11 +120,13 @@ const COMMANDS: [Command; 23] = [
     command!("get", change::GetArgs, change::get),
     command!("groups", groups::GroupsArgs, groups::run),
     command!("help", help::HelpArgs, help::run),
+    command!("hook", hook::HookArgs, hook::run),
     command!("init", init::InitArgs, init::run),
     command!("keys", keys::KeysArgs, keys::run),
     command!("man", man::ManArgs, man::run),
     Command { is_hidden: true, ..command!("merge-driver", merge::MergeDriverArgs, merge::run) },
     command!("rotate", rotate::RotateArgs, rotate::run),
+    command!("scan", scan::ScanArgs, scan::run),
     command!("set", change::SetArgs, change::set),
     Command { is_hidden: true, ..command!("textconv", textconv::TextconvArgs, textconv::run) },
     command!("unset", change::UnsetArgs, change::unset),

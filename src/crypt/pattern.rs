@@ -19,7 +19,7 @@ impl Pattern {
     /// Compiles `text`, which is in Go's syntax.
     pub fn new(text: &str) -> Result<Self, PatternError> {
         let fail = |problem| PatternError { text: text.to_owned(), problem };
-        let regex = Regex::new(&translate(text).map_err(fail)?).map_err(|error| {
+        let regex = Regex::new(&translate(text, None).map_err(fail)?).map_err(|error| {
             fail(match error {
                 regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
                 // The crate's message is a drawing of several lines; the last says what is wrong.
@@ -67,12 +67,30 @@ pub struct PatternError {
     pub problem: String,
 }
 
+/// A pattern in Go's syntax as one in Rust's, whose group `secret` is that of this number, from 1; other groups capture nothing.
+///
+/// Fails, in one line, where it is none. Rust may still refuse the result, as too large for one.
+pub fn in_rust_syntax(text: &str, secret: usize) -> Result<String, String> {
+    translate(text, Some(secret))
+}
+
 /// Rewrites a pattern from Go's syntax to Rust's, with the same meaning.
+///
+/// With `secret`, the group of this number is named so, and the others are groups no longer.
 ///
 /// The differences: `\d \w \s \b` are ASCII in Go; `\Q…\E`, octal escapes and `\p{^Greek}` are Go's alone; `[a&&b]`, `[a--b]`, `[[a]`,
 /// `\<`, `\b{start}`, `{,3}` and `(?x)` mean something in Rust only; Go refuses stacked repetitions and counts above 1000. Left as
 /// it is: `\B` also matches within a character of several bytes.
-fn translate(text: &str) -> Result<String, String> {
+fn translate(text: &str, secret: Option<usize>) -> Result<String, String> {
+    let mut groups = 0;
+    let mut group = |unnamed: &'static str| {
+        groups += 1;
+        match secret {
+            Some(secret) if secret == groups => "(?P<secret>",
+            Some(_) => "(?:",
+            None => unnamed,
+        }
+    };
     let mut scan = Scan { rest: text, out: String::with_capacity(text.len() + 16) };
     let mut names = HashSet::new();
     let mut repeated = false;
@@ -89,7 +107,7 @@ fn translate(text: &str) -> Result<String, String> {
                 if !names.insert(name) {
                     return Err(format!("the group name {name} occurs twice"));
                 }
-                scan.out.push_str("(?:");
+                scan.out.push_str(group("(?:"));
             }
             '(' if scan.eat("?") => {
                 let end = scan.rest.find(|c: char| !"imsU-".contains(c)).unwrap_or(scan.rest.len());
@@ -120,7 +138,8 @@ fn translate(text: &str) -> Result<String, String> {
                 }
                 None => scan.literal('{'),
             },
-            '(' | ')' | '|' | '.' | '^' | '$' => scan.out.push(c),
+            '(' => scan.out.push_str(group("(")),
+            ')' | '|' | '.' | '^' | '$' => scan.out.push(c),
             _ => scan.literal(c),
         }
     }
@@ -417,6 +436,14 @@ mod tests {
             let error = Pattern::new(bad).expect_err(bad);
             assert_eq!(error.to_string().lines().count(), 1, "{error}");
         }
+    }
+
+    #[test]
+    fn one_group_is_kept_for_the_secret() {
+        assert_eq!(in_rust_syntax("(?i)(a)(?P<x>b)(?:c)", 2).expect("parses"), "(?i)(?:a)(?P<secret>b)(?:c)");
+        assert_eq!(in_rust_syntax("(a)(?<x>b)", 1).expect("parses"), "(?P<secret>a)(?:b)");
+        assert_eq!(in_rust_syntax("a", 1).expect("parses"), "a");
+        assert!(in_rust_syntax("(?=a)", 1).is_err());
     }
 
     #[test]

@@ -1,9 +1,20 @@
-//! A git repository on disk: versions of files, and its config.
+//! A git repository on disk: versions of files, what a range or a push brings, hooks, and its config.
 //!
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
+mod hooks;
+mod objects;
 mod program;
+mod push;
+mod range;
+mod reader;
 mod repository;
+mod staged;
 
-pub use program::{configured, set_config};
+pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
+pub use program::{configured, hooks_folder, set_config};
+pub use push::{RefUpdate, pushed, received, unpushed};
+pub use range::{Additions, NewBlob, Range};
+pub use reader::{Commit, Entry, ObjectReader};
 pub use repository::{GitError, Repository, Tree, Version};
+pub use staged::staged;

@@ -108,18 +108,7 @@ pub fn walk(folder: &Path) -> impl Iterator<Item = Result<PathBuf, FileError>> +
     let folder = folder.to_owned();
     walk.filter_map(move |entry| match entry {
         Ok(entry) => entry.file_type().is_some_and(|kind| kind.is_file()).then(|| Ok(entry.into_path())),
-        Err(error) => {
-            let path = match &error {
-                ignore::Error::WithPath { path, .. } => path.clone(),
-                ignore::Error::WithDepth { err, .. } => match err.as_ref() {
-                    ignore::Error::WithPath { path, .. } => path.clone(),
-                    _ => folder.clone(),
-                },
-                _ => folder.clone(),
-            };
-            let cause = error.into_io_error().unwrap_or_else(|| io::Error::other("it cannot be walked"));
-            Some(Err(FileError::new("read", &path, cause)))
-        }
+        Err(error) => Some(Err(super::tree::walk_error(&folder, error))),
     })
 }
 
@@ -199,7 +188,8 @@ pub enum Problem {
 }
 
 impl FileError {
-    pub(super) fn new(doing: &'static str, path: &Path, error: io::Error) -> Self {
+    /// What the system says of a file.
+    pub fn new(doing: &'static str, path: &Path, error: io::Error) -> Self {
         use io::ErrorKind as Kind;
         let problem = match error.kind() {
             Kind::NotFound if doing == "create" => Problem::NoFolder,

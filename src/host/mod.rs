@@ -13,6 +13,7 @@ pub mod random;
 pub mod scratch;
 pub mod target;
 pub mod terminal;
+pub mod tree;
 
 pub use environment::{Environment, Variable};
 pub use files::{FileError, Problem};

@@ -3,8 +3,7 @@
 //! A [`Line`] is made of parts; every part is escaped when it is printed, so that nothing that came from outside can move the
 //! cursor, change a title or turn text around. The bytes that a command answers with go out exactly as they are ([`Terminal::answer`]).
 
-use std::ffi::OsStr;
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,6 +12,8 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
+
+pub use crate::report::{Shown, shown, shown_bytes};
 
 use super::environment::{Environment, Variable};
 use super::files::in_words;
@@ -85,6 +86,21 @@ impl Terminal {
     /// Whether a question can be asked.
     pub fn can_ask(&self) -> bool {
         self.can_ask
+    }
+
+    /// Whether answers are coloured.
+    pub fn colours_answers(&self) -> bool {
+        self.out_colour
+    }
+
+    /// Whether somebody looks at standard output.
+    pub fn answers_are_seen(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Writes text of several lines to standard error, which must be safe for a terminal already.
+    pub fn note_text(&mut self, text: &[u8]) {
+        print_error(&String::from_utf8_lossy(text));
     }
 
     /// Whether signs beyond ASCII can be shown.
@@ -311,45 +327,6 @@ impl Role {
     }
 }
 
-/// Text or a path from outside, with control and bidirectional characters made visible: `\x1b`, `\n`, `\u202e`.
-pub fn shown<T: AsRef<OsStr> + ?Sized>(text: &T) -> Shown<'_> {
-    Shown(text.as_ref().as_encoded_bytes())
-}
-
-/// The same of bytes; what is not UTF-8 is shown as `\xff`.
-pub fn shown_bytes(bytes: &[u8]) -> Shown<'_> {
-    Shown(bytes)
-}
-
-/// See [`shown`].
-#[derive(Debug, Clone, Copy)]
-pub struct Shown<'a>(&'a [u8]);
-
-impl Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                match c {
-                    '\n' => f.write_str("\\n")?,
-                    '\t' => f.write_str("\\t")?,
-                    '\r' => f.write_str("\\r")?,
-                    c if c.is_ascii_control() => write!(f, "\\x{:02x}", u32::from(c))?,
-                    c if c.is_control() || is_treacherous(c) => write!(f, "\\u{:04x}", u32::from(c))?,
-                    c => f.write_char(c)?,
-                }
-            }
-            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
-        }
-        Ok(())
-    }
-}
-
-/// Characters that turn text around, break a line, or are not seen at all.
-fn is_treacherous(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-        || matches!(c, '\u{e0000}'..='\u{e007f}')
-}
-
 /// Whether a stream gets colour.
 fn colour(choice: Colour, is_terminal: bool, environment: &Environment) -> bool {
     let set_and_not_0 = |variable| environment.text(variable).is_some_and(|value| value != "0");
@@ -422,15 +399,6 @@ const MAX_LINE: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_could_trick_a_terminal_is_shown() {
-        assert_eq!(shown("a\x1b]8;;x\x07b\x7f").to_string(), "a\\x1b]8;;x\\x07b\\x7f");
-        assert_eq!(shown("\u{9b}31m \u{202e}txt.exe\u{2066}").to_string(), "\\u009b31m \\u202etxt.exe\\u2066");
-        assert_eq!(shown("line\nover\rwrite\ttab").to_string(), "line\\nover\\rwrite\\ttab");
-        assert_eq!(shown_bytes(b"caf\xc3\xa9 \xff\x9b").to_string(), "café \\xff\\x9b");
-        assert_eq!(shown(std::path::Path::new("ä/✓")).to_string(), "ä/✓");
-    }
 
     #[test]
     fn every_part_of_a_line_is_escaped_and_only_we_colour() {

@@ -1,10 +1,14 @@
 //! The examples that a rule carries, with random characters in the places of those that would make them look live.
 //!
 //! `{hex:40}` stands for forty random hex digits, `{base62:20-40}` for twenty to forty characters; `{sum}` for what makes the rule's
-//! check pass, worked out over what stands before it; `{{` for a brace. The same seed gives the same text.
+//! check pass, worked out over what stands before it; `{{` for a brace, `{nl}` for a new
+//! line. `‹` and `›` enclose the credential and are no part of the
+//! text. The same seed gives the same text.
 
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+
+use std::ops::Range;
 
 use super::Rule;
 
@@ -23,6 +27,8 @@ const CLASSES: &[(&str, &str)] = &[
     ("base32lower", "abcdefghijklmnopqrstuvwxyz234567"),
     ("base36", "0123456789abcdefghijklmnopqrstuvwxyz"),
     ("BASE36", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    // Without what is taken for something else.
+    ("code", "ABCDEFGHJKLMNPQRSTVWXYZ23456789"),
     ("base58", "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"),
     ("base62", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"),
     ("base64", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"),
@@ -31,17 +37,40 @@ const CLASSES: &[(&str, &str)] = &[
     ("printable", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#%&()*+-;<>?@^_|~"),
 ];
 
+/// What encloses the credential in an example.
+const OPEN: char = '‹';
+const CLOSE: char = '›';
+
 /// No example is longer.
 const MAX_LEN: usize = 1 << 20;
 
-/// The text of an example.
-pub fn fill(example: &str, rule: &Rule, seed: u64) -> Result<String, String> {
+/// An example with its places filled.
+pub struct Filled {
+    /// The text.
+    pub text: String,
+    /// Where the credential stands in it, in bytes, where the example says so.
+    pub secret: Option<Range<usize>>,
+}
+
+/// Fills the places of an example of `rule`. Fails, in words, where it is not well formed.
+pub fn fill(example: &str, rule: &Rule, seed: u64) -> Result<Filled, String> {
     let mut draw = Draw::new(seed);
     let mut text = String::new();
+    let (mut start, mut secret) = (None, None);
     let mut rest = example;
-    while let Some(at) = rest.find('{') {
+    while let Some(at) = rest.find(['{', OPEN, CLOSE]) {
         text.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
+        let mark = rest[at..].chars().next().unwrap_or_default();
+        rest = &rest[at + mark.len_utf8()..];
+        if mark == OPEN {
+            start = Some(text.len());
+            continue;
+        }
+        if mark == CLOSE {
+            let start = start.ok_or("a `›` has no `‹` before it")?;
+            secret = Some(start..text.len());
+            continue;
+        }
         if let Some(behind) = rest.strip_prefix('{') {
             text.push('{');
             rest = behind;
@@ -54,6 +83,7 @@ pub fn fill(example: &str, rule: &Rule, seed: u64) -> Result<String, String> {
                 sum.ok_or("`{sum}` needs a check that adds a checksum")?
             }
             "uuid" => draw.uuid(),
+            "nl" => "\n".to_owned(),
             _ => draw.placed(inside)?,
         };
         text.push_str(&made);
@@ -63,7 +93,7 @@ pub fn fill(example: &str, rule: &Rule, seed: u64) -> Result<String, String> {
         rest = behind;
     }
     text.push_str(rest);
-    Ok(text)
+    Ok(Filled { text, secret })
 }
 
 impl Draw {
@@ -82,11 +112,11 @@ impl Draw {
     /// What `class:count`, `class:least-most`, `b64:text` and the like stand for.
     fn placed(&mut self, inside: &str) -> Result<String, String> {
         let (class, of) = inside.split_once(':').unwrap_or((inside, "1"));
-        // What is encoded may ask for random characters itself, between [ and ].
+        // What is encoded may ask for random characters itself, between [ and ]; ~ is its closing brace.
         if let "b64" | "b64pad" | "b64url" = class {
             let mut plain = String::new();
             for (place, part) in of.split(['[', ']']).enumerate() {
-                plain.push_str(&if place % 2 == 1 { self.placed(part)? } else { part.to_owned() });
+                plain.push_str(&if place % 2 == 1 { self.placed(part)? } else { part.replace('~', "}") });
             }
             return Ok(match class {
                 "b64" => BASE64_STANDARD_NO_PAD.encode(plain),
@@ -175,19 +205,20 @@ mod tests {
 
     #[test]
     fn braces_are_filled_by_class_and_seed() {
-        let rule = rule("");
-        let text = fill("a={hex:40} {{b} {base62:3-5}{uuid}", &rule, 1).unwrap();
-        assert_eq!(text, fill("a={hex:40} {{b} {base62:3-5}{uuid}", &rule, 1).unwrap());
-        assert_ne!(text, fill("a={hex:40} {{b} {base62:3-5}{uuid}", &rule, 2).unwrap());
+        let fill = |seed| fill("a={hex:40} {{b} ‹{base62:3-5}{uuid}›.", &rule(""), seed).unwrap();
+        let Filled { text, secret } = fill(1);
+        assert_eq!(text, fill(1).text);
+        assert_ne!(text, fill(2).text);
         assert!(text[2..42].bytes().all(|byte| byte.is_ascii_hexdigit()));
         assert_eq!(&text[42..47], " {b} ");
-        assert!((39..=41).contains(&text[47..].len()));
+        assert_eq!(secret, Some(47..text.len() - 1));
+        assert!((39..=41).contains(&text[47..].len().checked_sub(1).unwrap()));
     }
 
     #[test]
     fn sum_makes_the_check_pass() {
         let rule = rule("check='github-crc32'");
-        let text = fill("x \"tok_{base62:30}{sum}", &rule, 3).unwrap();
+        let text = fill("x \"tok_{base62:30}{sum}", &rule, 3).unwrap().text;
         let check = rule.check.as_ref().unwrap();
         assert_eq!(check.run(text[3..].as_bytes(), &mut Vec::new()), super::super::check::Verdict::Proves);
     }
@@ -195,7 +226,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_told() {
         let rule = rule("");
-        for example in ["{hex", "{hexx:3}", "{hex:x}", "{sum}", "{hex:99999999}"] {
+        for example in ["{hex", "{hexx:3}", "{hex:x}", "{sum}", "{hex:99999999}", "a›"] {
             assert!(fill(example, &rule, 0).is_err(), "{example}");
         }
     }

@@ -32,8 +32,9 @@ pub struct Rule {
     /// medium for a `value` or a detector.
     #[serde(skip, default = "medium")]
     pub confidence: Confidence,
+    /// `confidence` as the rule states it.
     #[serde(default, rename = "confidence")]
-    stated_confidence: Option<Confidence>,
+    pub stated_confidence: Option<Confidence>,
     /// Bytes of which one stands in every match, three or more each.
     #[serde(default)]
     pub keywords: Vec<String>,
@@ -60,8 +61,9 @@ pub struct Rule {
     /// What may stand right before and behind the credential: as [`Edges::Token`] for a `value`, else as [`Edges::Word`].
     #[serde(skip)]
     pub edges: Edges,
+    /// `edges` as the rule states it.
     #[serde(default, rename = "edges")]
-    stated_edges: Option<Edges>,
+    pub stated_edges: Option<Edges>,
     /// The least Shannon entropy of the credential, in bits a byte.
     #[serde(default)]
     pub entropy: Option<f64>,
@@ -96,7 +98,7 @@ pub struct Rule {
     /// [`example`](super::example).
     #[serde(default)]
     pub positives: Vec<String>,
-    /// Texts in which this rule finds nothing.
+    /// Texts in which this rule finds nothing, or nothing that is more than low in confidence.
     #[serde(default)]
     pub negatives: Vec<String>,
     /// Names by which other tools' settings know what this rule finds. Several rules may share one, as some tools have one rule where
@@ -263,7 +265,7 @@ impl Rule {
             } else {
                 self.names.join("|")
             };
-            self.pattern = Some(format!("(?i:{names}){ASSIGNED}(?P<secret>{value})"));
+            self.pattern = Some(format!("(?is:{names}){ASSIGNED}(?P<secret>{value})"));
         }
     }
 
@@ -365,7 +367,7 @@ impl Rule {
 /// What stands between a name and the value that is assigned to it: up to 40 bytes, an assignment (or a blank behind a word such as
 /// `key`), and quotes.
 const ASSIGNED: &str =
-    r#"[\s\S]{0,40}?(?:[=:>,(]|(?i:key|token|secret|passw(?:or)?d|auth|bearer|basic)["'`]?[ \t])[\s"'`\\]{0,6}"#;
+    r#"[\s\S]{0,40}?(?:[=:>,(]|(?i:key|token|secret|passw(?:or)?d|auth|bearer|basic)["'`]?[ \t])[\s"'`\\]{0,16}"#;
 
 /// What toml says of a text, with its line, and with the known key that an unknown one was probably meant to be.
 fn told(error: &toml::de::Error, text: &str, file: &str) -> RuleError {

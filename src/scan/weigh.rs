@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
-use super::check::Verdict;
+use super::check::{Check, Verdict};
 use super::placeholder::placeholder;
 use super::{Candidate, Confidence, Edges, Note, Rule};
 
@@ -24,6 +24,7 @@ pub struct Dropped {
 pub fn weigh(rule: &Rule, dropped: &Dropped, bytes: &[u8], candidate: &mut Candidate) -> bool {
     let secret = &bytes[candidate.secret.clone()];
     if !edges_allow(rule.edges, bytes, &candidate.secret)
+        || rule.value.is_some() && names_something_else(rule, &bytes[candidate.whole.start..candidate.secret.start])
         || dropped.holds(rule, bytes, candidate)
         || rule.entropy.is_some_and(|least| entropy(secret) < least)
     {
@@ -46,6 +47,8 @@ pub fn weigh(rule: &Rule, dropped: &Dropped, bytes: &[u8], candidate: &mut Candi
                 candidate.confidence = Confidence::High;
             }
             Verdict::Fits => {}
+            // Chance is all that such a value has to show.
+            Verdict::Fails if rule.value.is_some() && matches!(check, Check::Random(_)) => return false,
             Verdict::Fails => {
                 candidate.notes.push(Note::CheckFails(check.name()));
                 candidate.confidence = Confidence::Low;
@@ -53,6 +56,41 @@ pub fn weigh(rule: &Rule, dropped: &Dropped, bytes: &[u8], candidate: &mut Candi
         }
     }
     true
+}
+
+/// Words that say of the value behind them that it is a digest.
+const DIGESTS: &[&str] = &[
+    "sha1",
+    "sha-1",
+    "sha2",
+    "sha3",
+    "sha512",
+    "sha-512",
+    "md5",
+    "commit",
+    "checksum",
+    "digest",
+    "integrity",
+    "etag",
+    "revision",
+    "_hash",
+    "-hash",
+];
+
+/// Whether what stands from a rule's name up to the value says that it is a digest, or an id: `acme_key_sha256 =`, `ACME_APP_ID=`.
+fn names_something_else(rule: &Rule, before: &[u8]) -> bool {
+    let lower = before.to_ascii_lowercase();
+    if DIGESTS.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some()) {
+        return true;
+    }
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+    let end = before.iter().rposition(is_name).map_or(0, |at| at + 1);
+    let is_id = match &before[..end] {
+        [.., b'_' | b'-' | b'.', b'i' | b'I', b'd' | b'D'] => true,
+        [.., before, b'I', b'd' | b'D'] => before.is_ascii_lowercase(),
+        _ => false,
+    };
+    is_id && !rule.names.iter().any(|name| name.to_ascii_lowercase().ends_with("id"))
 }
 
 impl Dropped {
@@ -87,6 +125,14 @@ fn line<'a>(bytes: &'a [u8], whole: &Range<usize>) -> &'a [u8] {
     let end = memchr::memchr(b'\n', behind).unwrap_or(behind.len());
     &bytes[whole.start - start..whole.end + end]
 }
+
+/// How many bytes around a match the weighing of `rule` looks at.
+pub fn margin(rule: &Rule) -> usize {
+    if rule.drop.lines.is_empty() { EDGE } else { AROUND }
+}
+
+/// What edges are told by: an escape before the match, a byte behind it.
+const EDGE: usize = 16;
 
 /// How much of a line is looked at on either side of a match.
 const AROUND: usize = 512;
@@ -198,6 +244,31 @@ mod tests {
         }
         for text in ["tok_qzyj-x", "tok_qzyj=", "tok_qzyj.x", "a/tok_qzyj", "-tok_qzyj", "tok_qzyj/x"] {
             assert_eq!(count(text), 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_behind_the_name_of_an_id_or_a_digest_is_another() {
+        let count = |text: &str| found("value = '[0-9a-f]{16}'\ncheck = 'random hex'", text).len();
+        for text in [
+            "tok_key=7f3b9d1c52ae4c0e",
+            "tok_key: \"7f3b9d1c52ae4c0e\"",
+            "tok_: {key: '7f3b9d1c52ae4c0e'}",
+            "tok_valid => 7f3b9d1c52ae4c0e",
+        ] {
+            assert_eq!(count(text), 1, "{text}");
+        }
+        for text in [
+            "tok_app_id=7f3b9d1c52ae4c0e",
+            "tok_orgId: '7f3b9d1c52ae4c0e'",
+            "tok_sha256 = 7f3b9d1c52ae4c0e",
+            "tok_key=deadbeefdeadbeef",
+        ] {
+            assert!(
+                count(text) == 0
+                    || found("value = '[0-9a-f]{16}'\ncheck = 'random hex'", text)[0].1 == Confidence::Info,
+                "{text}"
+            );
         }
     }
 

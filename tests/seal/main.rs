@@ -22,6 +22,7 @@ mod help;
 mod house;
 mod layout;
 mod recipients;
+mod report;
 mod sops_users;
 mod sops_values;
 mod sops_vectors;

@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn aws_account_is_read_from_newer_ids() {
         let account = |text| run("aws-account", text);
-        // Worked by hand: the account 581039954779, shown in the post that described the encoding.
+        // The id and its account are those of the post that described the encoding.
         assert_eq!(account("ASIAQNZGKIQY56JQ7WML"), (Fits, vec![Note::Reads("account", "029608264753".to_owned())]));
         assert_eq!(account("AKIAIOSFODNN7EXAMPLE"), (Fits, vec![]));
         assert_eq!(account("AKIA7777777777777777").0, Fails);

@@ -174,4 +174,3 @@ const MAX_BYTES: usize = 8 << 20;
 const MAX_RUNS: usize = 2000;
 /// Texts inside texts, also where no layer is undone: each is a few frames of the stack.
 const MAX_NESTING: usize = 8;
-

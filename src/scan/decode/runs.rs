@@ -28,7 +28,10 @@ pub struct Decoder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Image {
     /// In base64: the exact digits, and how many digits of its group stand before them.
-    Base64 { digits: String, before: usize },
+    Base64 {
+        digits: String,
+        before: usize,
+    },
     Hex,
     Percent,
     /// In a string inside a string.
@@ -432,10 +435,8 @@ mod tests {
             for before in 0..3 {
                 let (digits, ahead) = base64_image(word.as_bytes(), before);
                 for filler in [b'a', 0, 0xff] {
-                    let text: Vec<u8> = std::iter::repeat_n(filler, before)
-                        .chain(word.bytes())
-                        .chain([filler, filler])
-                        .collect();
+                    let text: Vec<u8> =
+                        std::iter::repeat_n(filler, before).chain(word.bytes()).chain([filler, filler]).collect();
                     let encoded = base64::engine::general_purpose::STANDARD.encode(text);
                     assert_eq!(encoded[ahead..ahead + digits.len()], digits, "{word} behind {before}");
                 }

@@ -27,7 +27,8 @@ pub(super) fn look(rules: &Rules, object: &Object<'_>, seen: &mut Seen<'_>) {
     each(object, "literals", |literal, key_path| {
         let Some(equals) = memchr::memchr(b'=', &literal.text) else { return };
         let value = literal.part(equals + 1..literal.text.len());
-        let unquoted = |quote: u8| value.text.len() >= 2 && value.text[0] == quote && value.text[value.text.len() - 1] == quote;
+        let unquoted =
+            |quote: u8| value.text.len() >= 2 && value.text[0] == quote && value.text[value.text.len() - 1] == quote;
         let value = if unquoted(b'"') || unquoted(b'\'') { value.part(1..value.text.len() - 1) } else { value };
         if stand_in::is_reference(&value.text) {
             return;

@@ -42,19 +42,24 @@ pub fn look(rules: &Rules, bytes: &[u8], span: Range<usize>, seen: &mut Seen<'_>
 
 fn document(rules: &Rules, bytes: &[u8], span: Range<usize>, lines: &[Line<'_>], seen: &mut Seen<'_>) {
     let top = |name: &str| {
-        let here = |line: &&Line<'_>| line.indent == 0 && key_value(line.text).is_some_and(|(key, _)| key == name.as_bytes());
+        let here =
+            |line: &&Line<'_>| line.indent == 0 && key_value(line.text).is_some_and(|(key, _)| key == name.as_bytes());
         lines.iter().find(here).and_then(|line| key_value(line.text)).map(|(_, value)| line_text(value))
     };
     let is_secret = top("kind").is_some_and(|kind| kind == b"Secret");
     if !is_secret {
         return;
     }
-    let text = |value: Option<&'_ [u8]>| value.and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default().to_owned();
+    let text = |value: Option<&'_ [u8]>| {
+        value.and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default().to_owned()
+    };
     let secret_type = text(top("type"));
     let about = About { secret_type: &secret_type, is_of_argocd: false, name: "Secret".to_owned(), span };
     let mut maps = Vec::new();
     for (name, map) in Map::ALL {
-        let Some(number) = lines.iter().position(|line| line.indent == 0 && key_value(line.text) == Some((name.as_bytes(), b""))) else {
+        let Some(number) =
+            lines.iter().position(|line| line.indent == 0 && key_value(line.text) == Some((name.as_bytes(), b"")))
+        else {
             continue;
         };
         let key_at = lines[number].at..lines[number].at + name.len();
@@ -93,10 +98,16 @@ fn entries<'b>(bytes: &'b [u8], name: &str, map: Map, lines: &[Line<'b>]) -> Vec
                 }
             }
             let Some(span) = block.filter(|_| !is_filled_in) else { continue };
-            Literal { text: Cow::Borrowed(&bytes[span.clone()]), positions: Positions::same(span.start), span, is_as_written: true }
+            Literal {
+                text: Cow::Borrowed(&bytes[span.clone()]),
+                positions: Positions::same(span.start),
+                span,
+                is_as_written: true,
+            }
         } else {
             let unquoted = line_text(value);
-            let start = value_at + usize::from(unquoted.len() < value.len() && matches!(value.first(), Some(b'"' | b'\'')));
+            let start =
+                value_at + usize::from(unquoted.len() < value.len() && matches!(value.first(), Some(b'"' | b'\'')));
             let span = start..start + unquoted.len();
             Literal { text: Cow::Borrowed(unquoted), positions: Positions::same(start), span, is_as_written: true }
         };

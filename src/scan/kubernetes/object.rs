@@ -65,7 +65,8 @@ fn documents(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
         }
         let mark = memchr::memmem::find(&bytes[start..], b"\n---").map(|at| start + at + 1);
         let span = start..mark.unwrap_or(bytes.len());
-        start = span.end + mark.map_or(0, |at| bytes[at..].iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len() - at));
+        start = span.end
+            + mark.map_or(0, |at| bytes[at..].iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len() - at));
         Some(span)
     })
 }
@@ -101,7 +102,8 @@ impl<'d> Object<'d> {
 
     /// The entry of a map.
     pub fn entry(&self, branch: &'d Branch, name: &str) -> Option<&'d Item> {
-        let named = |item: &&Item| item.key.as_ref().is_some_and(|key| self.piece.document.text(&key.text) == name.as_bytes());
+        let named =
+            |item: &&Item| item.key.as_ref().is_some_and(|key| self.piece.document.text(&key.text) == name.as_bytes());
         branch.items.iter().find(named)
     }
 
@@ -116,7 +118,9 @@ impl<'d> Object<'d> {
     /// The list of an entry: its items without comments.
     pub fn list(&self, branch: &'d Branch, name: &str) -> Vec<&'d Node> {
         match self.entry(branch, name).map(|item| item.node.resolved()) {
-            Some(Node::List(list)) => list.items.iter().map(|item| &item.node).filter(|node| !matches!(node, Node::Comment(_))).collect(),
+            Some(Node::List(list)) => {
+                list.items.iter().map(|item| &item.node).filter(|node| !matches!(node, Node::Comment(_))).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -292,6 +296,8 @@ fn moved(positions: Positions, offset: usize) -> Positions {
     match positions {
         Positions::Whole => Positions::Whole,
         Positions::Digits { bits, start, gaps } => Positions::Digits { bits, start: start + offset, gaps },
-        Positions::Units(starts) => Positions::Units(starts.into_iter().map(|start| start.saturating_add(offset as u32)).collect()),
+        Positions::Units(starts) => {
+            Positions::Units(starts.into_iter().map(|start| start.saturating_add(offset as u32)).collect())
+        }
     }
 }

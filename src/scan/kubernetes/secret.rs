@@ -84,7 +84,12 @@ pub fn add(rules: &Rules, about: &About<'_>, maps: Vec<(Range<usize>, String, Ve
             said.push(b'=');
             said.extend_from_slice(&value.text);
             said.push(b'\n');
-            seen.values.push(Value { span: entry.literal.span, key_path: entry.key_path, note, otherwise: value.candidate });
+            seen.values.push(Value {
+                span: entry.literal.span,
+                key_path: entry.key_path,
+                note,
+                otherwise: value.candidate,
+            });
         }
     }
     let Some((key_at, path, Named(Some((rule, _))))) = parent else { return };
@@ -123,7 +128,11 @@ impl Found {
                 candidate.decoded = Some(Plaintext::from(text.clone()));
                 candidate.layers = vec![Layer::Base64];
             }
-            let open = if is_public(&text) { Some(Note::Says("a certificate or public key, which all may know")) } else { None };
+            let open = if is_public(&text) {
+                Some(Note::Says("a certificate or public key, which all may know"))
+            } else {
+                None
+            };
             let open = open.or_else(|| stand_in::placeholder(&text).map(Note::Placeholder));
             if let Some(note) = open {
                 candidate.confidence = Confidence::Info;

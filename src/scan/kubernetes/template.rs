@@ -9,7 +9,9 @@ use crate::scan::{Confidence, Note, Seen, Value};
 /// Looks at a SealedSecret, ExternalSecret or ClusterExternalSecret.
 pub fn look(rules: &Rules, object: &Object<'_>, seen: &mut Seen<'_>) {
     let is_sealed = object.kind == "SealedSecret";
-    if is_sealed && let Some(data) = object.map(object.branch, "spec").and_then(|spec| object.map(spec, "encryptedData")) {
+    if is_sealed
+        && let Some(data) = object.map(object.branch, "spec").and_then(|spec| object.map(spec, "encryptedData"))
+    {
         let spans = object.entries(data).filter_map(|(_, item)| object.literal(&item.node)).map(|literal| literal.span);
         seen.ciphertext.extend(spans);
     }
@@ -23,10 +25,12 @@ pub fn look(rules: &Rules, object: &Object<'_>, seen: &mut Seen<'_>) {
     for name in ["data", "stringData"] {
         let Some(data) = object.map(template, name) else { continue };
         for (key, item) in object.entries(data) {
-            let Some(literal) = object.literal(&item.node).filter(|literal| !stand_in::is_reference(&literal.text)) else {
+            let Some(literal) = object.literal(&item.node).filter(|literal| !stand_in::is_reference(&literal.text))
+            else {
                 continue;
             };
-            let confidence = if stand_in::is_secret_name(key.as_bytes()) { Confidence::High } else { Confidence::Medium };
+            let confidence =
+                if stand_in::is_secret_name(key.as_bytes()) { Confidence::High } else { Confidence::Medium };
             let steps = way.iter().chain([&name, &key]).map(|step| Step::Key((*step).to_owned()));
             let note = Note::Says("a literal of the template, which is not encrypted");
             seen.values.push(Value {

@@ -164,14 +164,16 @@ fn stand_ins_are_no_more_than_info() {
 #[test]
 fn a_helm_release_is_unpacked_down_to_its_secrets() {
     use base64::Engine as _;
-    let manifest = "---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: x\ndata:\n  token: Y2FuYXJ5X3BhdF9BMWIyQzNkNEU1ZjY=\n";
+    let manifest =
+        "---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: x\ndata:\n  token: Y2FuYXJ5X3BhdF9BMWIyQzNkNEU1ZjY=\n";
     let release = serde_json::json!({"name": "x", "config": {}, "manifest": manifest}).to_string();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::Write::write_all(&mut packed, release.as_bytes()).unwrap();
     let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     let data = encode(encode(&packed.finish().unwrap()).as_bytes());
-    let text =
-        format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: sh.helm.release.v1.x.v1}}\ntype: helm.sh/release.v1\ndata:\n  release: {data}\n");
+    let text = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: sh.helm.release.v1.x.v1}}\ntype: helm.sh/release.v1\ndata:\n  release: {data}\n"
+    );
     assert_eq!(found(&text), ["k8s-secret-data data", "k8s-secret-data data.release", "canary-pat data.release"]);
     let mut all = Vec::new();
     engine().scan(text.as_bytes(), &mut all);
@@ -195,7 +197,12 @@ fn bytes_of_any_kind_are_read_to_their_end() {
             engine.scan(text[cut..].as_bytes(), &mut Vec::new());
         }
     }
-    for text in ["kind: Secret\ndata: [\n", "kind: Secret\r\ndata:\r\n  a: |\r\n    x\r\n", "{\"kind\":\"Secret\",\"data\":", "kind: Secret\nstringData:\n  a: \"\n"] {
+    for text in [
+        "kind: Secret\ndata: [\n",
+        "kind: Secret\r\ndata:\r\n  a: |\r\n    x\r\n",
+        "{\"kind\":\"Secret\",\"data\":",
+        "kind: Secret\nstringData:\n  a: \"\n",
+    ] {
         engine.scan(text.as_bytes(), &mut Vec::new());
     }
 }

@@ -6,7 +6,8 @@ use crate::document::{Branch, Node, Step};
 use crate::scan::structure::stand_in;
 use crate::scan::{Confidence, Note, Seen, Value};
 
-const IN_WORKLOAD: Note = Note::Says("a literal of a workload: move it to a Secret, and refer to that with valueFrom.secretKeyRef");
+const IN_WORKLOAD: Note =
+    Note::Says("a literal of a workload: move it to a Secret, and refer to that with valueFrom.secretKeyRef");
 const IN_CONFIG_MAP: Note = Note::Says("a ConfigMap is not secret: move it to a Secret");
 
 /// Looks at the environment and arguments of all containers of an object, wherever they are in it.
@@ -20,7 +21,8 @@ pub fn look(rules: &Rules, object: &Object<'_>, seen: &mut Seen<'_>) {
             let (Some(name), Some(literal)) = (name, value) else { continue };
             let path = [Step::Key("env".into()), Step::Index(index), Step::Key("value".into())];
             let key_path = object.path_of(steps.iter().cloned().chain(path));
-            let otherwise = if is_credential(name, &literal) { rules.env.find(&literal, Confidence::Medium) } else { None };
+            let otherwise =
+                if is_credential(name, &literal) { rules.env.find(&literal, Confidence::Medium) } else { None };
             seen.values.push(Value { span: literal.span.clone(), key_path, note: Some(IN_WORKLOAD), otherwise });
         }
         for list in ["command", "args"] {
@@ -38,7 +40,8 @@ pub fn look(rules: &Rules, object: &Object<'_>, seen: &mut Seen<'_>) {
                         continue;
                     }
                 };
-                let otherwise = if is_credential(&name, &value) { rules.env.find(&value, Confidence::Medium) } else { None };
+                let otherwise =
+                    if is_credential(&name, &value) { rules.env.find(&value, Confidence::Medium) } else { None };
                 seen.values.push(Value { span: value.span, key_path, note: Some(IN_WORKLOAD), otherwise });
             }
         }
@@ -52,7 +55,8 @@ pub fn config_map(rules: &Rules, object: &Object<'_>, seen: &mut Seen<'_>) {
         let Some(literal) = object.literal(&item.node) else { continue };
         let key_path = object.path(&["data", key]);
         let rule = &rules.config_map;
-        let otherwise = if is_credential(key.as_bytes(), &literal) { rule.find(&literal, Confidence::Medium) } else { None };
+        let otherwise =
+            if is_credential(key.as_bytes(), &literal) { rule.find(&literal, Confidence::Medium) } else { None };
         if !literal.is_as_written && seen.budget.take(literal.text.len()) {
             seen.inner.push(literal.inner(Some(key_path.clone())));
         }
@@ -85,7 +89,12 @@ fn assigned<'d>(literal: &Literal<'d>) -> Option<(Vec<u8>, Literal<'d>)> {
 }
 
 /// Calls `each` with every map of an object and the steps to it.
-fn walk<'d>(object: &Object<'d>, branch: &'d Branch, steps: &mut Vec<Step>, each: &mut impl FnMut(&'d Branch, &[Step])) {
+fn walk<'d>(
+    object: &Object<'d>,
+    branch: &'d Branch,
+    steps: &mut Vec<Step>,
+    each: &mut impl FnMut(&'d Branch, &[Step]),
+) {
     each(branch, steps);
     for (key, item) in object.entries(branch) {
         steps.push(Step::Key(key.to_owned()));

@@ -38,7 +38,10 @@ impl Detector for Age {
     fn find(&self, text: &Text<'_>, hits: &[Hit], found: &mut Vec<Candidate>) {
         for hit in hits {
             let rest = &text.bytes[hit.start..(hit.start + MAX_LEN).min(text.bytes.len())];
-            let len = rest.iter().take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'-').count();
+            let len = rest
+                .iter()
+                .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'-')
+                .count();
             let token = rest[..len].trim_ascii_end();
             let glued = hit.start.checked_sub(1).is_some_and(|before| text.bytes[before].is_ascii_alphanumeric())
                 && !escape_before(text.bytes, hit.start);

@@ -44,7 +44,9 @@ impl Armor {
         let begin = memchr::memmem::rfind(head, BEGIN)? + label_end - head.len();
         let label = std::str::from_utf8(&bytes[begin + BEGIN.len()..label_end]).ok()?;
         let label = label.trim_end_matches('-');
-        if label.is_empty() || !label.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ') {
+        if label.is_empty()
+            || !label.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ')
+        {
             return None;
         }
         let rest = &bytes[label_end..(label_end + MAX_LEN).min(bytes.len())];

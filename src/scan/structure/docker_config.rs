@@ -63,7 +63,8 @@ impl DockerConfig {
         let colon = memchr::memchr(b':', &decoded)?;
         // Some registries' tools end the pair with a zero byte.
         let password = decoded[colon + 1..].strip_suffix(b"\0").unwrap_or(&decoded[colon + 1..]);
-        let is_text = std::str::from_utf8(&decoded).is_ok_and(|text| !text.trim_end_matches('\0').chars().any(char::is_control));
+        let is_text =
+            std::str::from_utf8(&decoded).is_ok_and(|text| !text.trim_end_matches('\0').chars().any(char::is_control));
         if colon == 0 || password.is_empty() || !is_text {
             return None;
         }
@@ -98,7 +99,9 @@ mod tests {
         let login = ("docker-auths".to_owned(), auth, Confidence::High);
         for text in [
             format!(r#"{{"auths":{{"ghcr.io":{{"auth":"{auth}"}}}}}}"#),
-            format!("{{\n  \"https://index.docker.io/v1/\": {{\n    \"auth\": \"{auth}\",\n    \"email\": \"a@b.c\" }} }}"),
+            format!(
+                "{{\n  \"https://index.docker.io/v1/\": {{\n    \"auth\": \"{auth}\",\n    \"email\": \"a@b.c\" }} }}"
+            ),
             format!("cat <<EOF\n{{\"auths\": {{\"r\": {{\"auth\": \"{auth}\"}}\nEOF\n"),
         ] {
             assert_eq!(found(&engine, &text), [login.clone()], "{text}");

@@ -5,7 +5,8 @@ use std::ops::Range;
 /// The string that is the value of a key, whose closing quote is at or right behind `key_end`; without its quotes.
 pub fn string_after(bytes: &[u8], key_end: usize) -> Option<Range<usize>> {
     let mut at = key_end + usize::from(bytes.get(key_end) == Some(&b'"'));
-    let skip = |at: usize| at + bytes[at.min(bytes.len())..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let skip =
+        |at: usize| at + bytes[at.min(bytes.len())..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     at = skip(at);
     if bytes.get(at) != Some(&b':') {
         return None;
@@ -83,7 +84,10 @@ mod tests {
         assert_eq!(string_after(text, end(b"\"d\"")), None);
         let mut found = Vec::new();
         let stop = strings_within(text, end(b"\"e\""), |key, value| {
-            found.push((String::from_utf8_lossy(&text[key]).into_owned(), String::from_utf8_lossy(&text[value]).into_owned()));
+            found.push((
+                String::from_utf8_lossy(&text[key]).into_owned(),
+                String::from_utf8_lossy(&text[value]).into_owned(),
+            ));
         });
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(found, [pair("f", "g"), pair("h", "i"), pair("k", "l")]);

@@ -42,7 +42,8 @@ impl Detector for Jwt {
         let mut done = 0;
         for hit in hits.iter().filter(|hit| text.bytes[hit.start..].starts_with(b"eyJ")) {
             let glued = hit.start.checked_sub(1).is_some_and(|at| base64_digit(text.bytes[at]).is_some());
-            let escaped = hit.start >= 2 && text.bytes[hit.start - 2] == b'\\' && b"nrt".contains(&text.bytes[hit.start - 1]);
+            let escaped =
+                hit.start >= 2 && text.bytes[hit.start - 2] == b'\\' && b"nrt".contains(&text.bytes[hit.start - 1]);
             if hit.start < done || (glued && !escaped && text.bytes[hit.start - 1] != b'/') {
                 continue;
             }
@@ -75,7 +76,8 @@ impl Jwt {
         if let Some(issuer) = claim("iss").and_then(Value::as_str) {
             candidate.notes.push(Note::Reads("iss", issuer.chars().take(100).collect()));
         }
-        let unsigned = token.header.get("alg").and_then(Value::as_str).is_some_and(|alg| alg.eq_ignore_ascii_case("none"));
+        let unsigned =
+            token.header.get("alg").and_then(Value::as_str).is_some_and(|alg| alg.eq_ignore_ascii_case("none"));
         let info = if let Some(expired) = expires.filter(|exp| *exp < self.now) {
             Some(Note::Expired(expired))
         } else if says("sub", "1234567890") && says("name", "John Doe") {
@@ -162,7 +164,12 @@ mod tests {
             assert_eq!(candidates(&engine, &text)[0].severity, severity, "{payload}");
         }
         assert_eq!(found(&engine, &token(r#"{"alg":"none"}"#, "{}"))[0].2, Confidence::Info);
-        for text in [token(r#"{"typ":"JWT"}"#, "{}"), token(header, "[]"), "eyJhbGciOiJub25lIn0".to_owned(), "eyJ.eyJ.x".to_owned()] {
+        for text in [
+            token(r#"{"typ":"JWT"}"#, "{}"),
+            token(header, "[]"),
+            "eyJhbGciOiJub25lIn0".to_owned(),
+            "eyJ.eyJ.x".to_owned(),
+        ] {
             assert_eq!(found(&engine, &text), [], "{text}");
         }
     }

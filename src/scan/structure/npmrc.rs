@@ -42,18 +42,28 @@ impl Detector for Npmrc {
             let rest = &bytes[hit.end..(hit.end + MAX_LEN).min(bytes.len())];
             let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
             let skipped = match rest.get(blanks) {
-                Some(b'=') => blanks + 1 + rest[blanks + 1..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'"')).count(),
+                Some(b'=') => {
+                    blanks
+                        + 1
+                        + rest[blanks + 1..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'"')).count()
+                }
                 // npm config set //host/:_authToken VALUE
                 Some(_) if of_registry && blanks > 0 => blanks,
                 _ => continue,
             };
-            let len = rest[skipped..].iter().take_while(|byte| !(byte.is_ascii_whitespace() || b"\"'`\\;,".contains(byte))).count();
+            let len = rest[skipped..]
+                .iter()
+                .take_while(|byte| !(byte.is_ascii_whitespace() || b"\"'`\\;,".contains(byte)))
+                .count();
             let value = hit.end + skipped..hit.end + skipped + len;
             let is_token = name == b"_authToken";
             let Some(rule) = (if is_token { self.token } else { self.basic }) else { continue };
-            let Some(mut candidate) = stand_in::candidate(rule, bytes, value.clone(), Confidence::High) else { continue };
+            let Some(mut candidate) = stand_in::candidate(rule, bytes, value.clone(), Confidence::High) else {
+                continue;
+            };
             if hit.keyword == AUTH && !matches!(candidate.confidence, Confidence::Info) {
-                let fits = Check::BasicAuth.run(&bytes[value], &mut candidate.notes) != crate::scan::check::Verdict::Fails;
+                let fits =
+                    Check::BasicAuth.run(&bytes[value], &mut candidate.notes) != crate::scan::check::Verdict::Fails;
                 if fits {
                     candidate.notes.push(Note::CheckPasses("basic-auth"));
                 } else {
@@ -76,14 +86,24 @@ mod tests {
         let engine = engine(&["npm-legacy", "npm-basic"]);
         for (text, rule, secret, confidence) in [
             ("//npm.corp/:_authToken=0a1b2c3dcanary\n", "npm-legacy", "0a1b2c3dcanary", Confidence::High),
-            ("npm config set //npm.corp/:_authToken 0a1b2c3dcanary\n", "npm-legacy", "0a1b2c3dcanary", Confidence::High),
+            (
+                "npm config set //npm.corp/:_authToken 0a1b2c3dcanary\n",
+                "npm-legacy",
+                "0a1b2c3dcanary",
+                Confidence::High,
+            ),
             ("//npm.corp/:_password = \"aHVudGVyMg==\"\n", "npm-basic", "aHVudGVyMg==", Confidence::High),
             ("x=1\n_auth=YWRhOmh1bnRlcjJjYW5hcnk=\n", "npm-basic", "YWRhOmh1bnRlcjJjYW5hcnk=", Confidence::High),
             ("_auth=canarycanary\n", "npm-basic", "canarycanary", Confidence::Low),
         ] {
             assert_eq!(found(&engine, text), [(rule.to_owned(), secret, confidence)], "{text}");
         }
-        for text in ["//npm.corp/:_authToken=${NPM_TOKEN}\n", "my_auth=YWRhOmh1bnRlcjI=", "db_password = hunter2", "_auth: true"] {
+        for text in [
+            "//npm.corp/:_authToken=${NPM_TOKEN}\n",
+            "my_auth=YWRhOmh1bnRlcjI=",
+            "db_password = hunter2",
+            "_auth: true",
+        ] {
             assert_eq!(found(&engine, text), [], "{text}");
         }
     }

@@ -172,14 +172,12 @@ mod tests {
 
     #[test]
     fn kinds_are_told_by_label_and_checked_by_content() {
-        let engine =
-            engine(&["pem-rsa", "pem-ec", "pem-dsa", "pem-pkcs8", "pem-pkcs8-enc", "openssh-key", "cosign"]);
+        let engine = engine(&["pem-rsa", "pem-ec", "pem-dsa", "pem-pkcs8", "pem-pkcs8-enc", "openssh-key", "cosign"]);
         let filler = [7; 60];
         let versioned = |version: u8| der(0x30, &[&der(0x02, &[version])[..], &der(0x04, &filler)].concat());
         let enc = der(0x30, &[der(0x30, &der(0x06, b"oid")), der(0x04, &filler)].concat());
-        let ssh = |cipher: &str| {
-            [b"openssh-key-v1\0\0\0\0", &[cipher.len() as u8][..], cipher.as_bytes(), &filler].concat()
-        };
+        let ssh =
+            |cipher: &str| [b"openssh-key-v1\0\0\0\0", &[cipher.len() as u8][..], cipher.as_bytes(), &filler].concat();
         for (label, key, rule, confidence, severity) in [
             ("RSA PRIVATE KEY", versioned(0), "pem-rsa", Confidence::High, None),
             ("RSA PRIVATE KEY", filler.to_vec(), "pem-rsa", Confidence::Low, None),

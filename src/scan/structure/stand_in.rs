@@ -53,8 +53,30 @@ pub fn placeholder(value: &[u8]) -> Option<&'static str> {
         return Some(how);
     }
     let defaults = [
-        "password", "passwd", "pass", "pwd", "secret", "token", "admin", "root", "test", "guest", "user", "username",
-        "none", "null", "todo", "tbd", "empty", "default", "foo", "bar", "baz", "foobar", "mypassword", "mysecret",
+        "password",
+        "passwd",
+        "pass",
+        "pwd",
+        "secret",
+        "token",
+        "admin",
+        "root",
+        "test",
+        "guest",
+        "user",
+        "username",
+        "none",
+        "null",
+        "todo",
+        "tbd",
+        "empty",
+        "default",
+        "foo",
+        "bar",
+        "baz",
+        "foobar",
+        "mypassword",
+        "mysecret",
     ];
     if let Some(word) = defaults.into_iter().find(|word| value == word.as_bytes()) {
         return Some(word);
@@ -64,7 +86,9 @@ pub fn placeholder(value: &[u8]) -> Option<&'static str> {
         [b'[', .., b']'] if value.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'"' && *byte != b',') => {
             Some("[…]")
         }
-        [first, rest @ ..] if !rest.is_empty() && rest.iter().all(|byte| byte == first) => Some("one character repeated"),
+        [first, rest @ ..] if !rest.is_empty() && rest.iter().all(|byte| byte == first) => {
+            Some("one character repeated")
+        }
         [_, _, _, ..] if value.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)) => {
             Some("characters in sequence")
         }
@@ -82,13 +106,44 @@ pub fn is_secret_name(name: &[u8]) -> bool {
         return false;
     }
     let alone = [
-        "password", "passwd", "passphrase", "pwd", "pass", "secret", "secrets", "token", "apikey", "credential",
-        "credentials", "accesskey", "secretkey", "privatekey", "apitoken", "authtoken", "accesstoken", "clientsecret",
-        "pw", "psk",
+        "password",
+        "passwd",
+        "passphrase",
+        "pwd",
+        "pass",
+        "secret",
+        "secrets",
+        "token",
+        "apikey",
+        "credential",
+        "credentials",
+        "accesskey",
+        "secretkey",
+        "privatekey",
+        "apitoken",
+        "authtoken",
+        "accesstoken",
+        "clientsecret",
+        "pw",
+        "psk",
     ];
     let pairs = [
-        "apikey", "accesskey", "secretkey", "privatekey", "signingkey", "encryptionkey", "masterkey", "authkey",
-        "authtoken", "sharedkey", "storagekey", "accountkey", "licensekey", "secretid", "servicekey", "hmackey",
+        "apikey",
+        "accesskey",
+        "secretkey",
+        "privatekey",
+        "signingkey",
+        "encryptionkey",
+        "masterkey",
+        "authkey",
+        "authtoken",
+        "sharedkey",
+        "storagekey",
+        "accountkey",
+        "licensekey",
+        "secretid",
+        "servicekey",
+        "hmackey",
     ];
     alone.contains(&last.as_str()) || pairs.contains(&last_two.as_str())
 }
@@ -123,8 +178,21 @@ mod tests {
     #[test]
     fn references_are_told_from_values() {
         for value in [
-            "", "  ", "{{ .Values.x }}", "a-${VAR}-b", "$(VAR)", "<path:kv/data/x#y>", "ref+vault://x", "vault:kv/x",
-            "$PASSWORD", "%PASSWORD%", "{password}", "__TOKEN__", "@@TOKEN@@", "ENC[AES256_GCM,data:x]", "op://a/b",
+            "",
+            "  ",
+            "{{ .Values.x }}",
+            "a-${VAR}-b",
+            "$(VAR)",
+            "<path:kv/data/x#y>",
+            "ref+vault://x",
+            "vault:kv/x",
+            "$PASSWORD",
+            "%PASSWORD%",
+            "{password}",
+            "__TOKEN__",
+            "@@TOKEN@@",
+            "ENC[AES256_GCM,data:x]",
+            "op://a/b",
         ] {
             assert!(is_reference(value.as_bytes()), "{value}");
         }
@@ -135,7 +203,9 @@ mod tests {
 
     #[test]
     fn made_up_values_are_known() {
-        for value in ["changeme", "<password>", "XXXXXXXX", "AKIAIOSFODNN7EXAMPLE", "aaaa", "abcdef", "1234567", "Password"] {
+        for value in
+            ["changeme", "<password>", "XXXXXXXX", "AKIAIOSFODNN7EXAMPLE", "aaaa", "abcdef", "1234567", "Password"]
+        {
             assert!(placeholder(value.as_bytes()).is_some(), "{value}");
         }
         for value in ["hunter2", "correct horse", "x", "a8f5f167f44f4964", "[1, 2]"] {
@@ -145,10 +215,21 @@ mod tests {
 
     #[test]
     fn the_last_words_of_a_name_decide() {
-        for name in ["password", "DB_PASSWORD", "dbPassword", "api-key", "AWS_SECRET_ACCESS_KEY", "client_secret", "authToken"] {
+        for name in
+            ["password", "DB_PASSWORD", "dbPassword", "api-key", "AWS_SECRET_ACCESS_KEY", "client_secret", "authToken"]
+        {
             assert!(is_secret_name(name.as_bytes()), "{name}");
         }
-        for name in ["secretName", "PASSWORD_FILE", "tokenUrl", "publicKey", "monkey", "key", "SSH_PUBLIC_KEY", "passwordPolicy"] {
+        for name in [
+            "secretName",
+            "PASSWORD_FILE",
+            "tokenUrl",
+            "publicKey",
+            "monkey",
+            "key",
+            "SSH_PUBLIC_KEY",
+            "passwordPolicy",
+        ] {
             assert!(!is_secret_name(name.as_bytes()), "{name}");
         }
     }

@@ -68,7 +68,9 @@ impl Detector for Url {
             let rest = &text.bytes[hit.end..(hit.end + MAX_LEN).min(text.bytes.len())];
             let Some(parts) = Parts::read(rest, is_database) else { continue };
             let secret = hit.end + parts.password.start..hit.end + parts.password.end;
-            let Some(mut candidate) = stand_in::candidate(rule, text.bytes, secret, Confidence::Medium) else { continue };
+            let Some(mut candidate) = stand_in::candidate(rule, text.bytes, secret, Confidence::Medium) else {
+                continue;
+            };
             candidate.whole = hit.start - scheme.len()..candidate.secret.end;
             if candidate.confidence > Confidence::Info && parts.is_usual(rest) {
                 candidate.confidence = Confidence::Low;
@@ -88,7 +90,8 @@ struct Parts {
 
 impl Parts {
     fn read(rest: &[u8], is_database: bool) -> Option<Self> {
-        let is_end = |byte: u8| byte.is_ascii_whitespace() || byte.is_ascii_control() || b"\"'`<>\\^|,;".contains(&byte);
+        let is_end =
+            |byte: u8| byte.is_ascii_whitespace() || byte.is_ascii_control() || b"\"'`<>\\^|,;".contains(&byte);
         let end = rest.iter().position(|byte| is_end(*byte)).unwrap_or(rest.len());
         let url = &rest[..end];
         // The userinfo ends at the last `@` before the path; raw passwords hold further ones.
@@ -130,24 +133,42 @@ mod tests {
 
     #[test]
     fn passwords_of_urls_by_scheme() {
-        let engine = engine(&["oauth-basic-url", "db-postgres", "db-mysql", "db-mongodb", "db-redis", "db-amqp", "smtp-url"]);
+        let engine =
+            engine(&["oauth-basic-url", "db-postgres", "db-mysql", "db-mongodb", "db-redis", "db-amqp", "smtp-url"]);
         for (text, rule, secret, confidence) in [
             ("postgres://ada:hunter2canary@db/app", "db-postgres", "hunter2canary", Confidence::Medium),
             ("'postgresql+psycopg2://ada:p@ss:7canary@db:5432/app'", "db-postgres", "p@ss:7canary", Confidence::Medium),
-            ("jdbc:mysql://db/app?user=ada&password=hunter2canary&x=1", "db-mysql", "hunter2canary", Confidence::Medium),
+            (
+                "jdbc:mysql://db/app?user=ada&password=hunter2canary&x=1",
+                "db-mysql",
+                "hunter2canary",
+                Confidence::Medium,
+            ),
             ("mongodb+srv://ada:hunter2canary@c.example.net/", "db-mongodb", "hunter2canary", Confidence::Medium),
             ("redis://:hunter2canary@cache:6379/0", "db-redis", "hunter2canary", Confidence::Medium),
             ("amqps://ada:hunter2canary@mq", "db-amqp", "hunter2canary", Confidence::Medium),
             ("smtp://ada%40b:hunter2canary@mail:587", "smtp-url", "hunter2canary", Confidence::Medium),
-            ("git clone https://ada:hunter2canary@git.corp/x.git", "oauth-basic-url", "hunter2canary", Confidence::Medium),
+            (
+                "git clone https://ada:hunter2canary@git.corp/x.git",
+                "oauth-basic-url",
+                "hunter2canary",
+                Confidence::Medium,
+            ),
             ("postgres://postgres:postgres@localhost/x", "db-postgres", "postgres", Confidence::Low),
             ("postgres://u:password@host/x", "db-postgres", "password", Confidence::Info),
         ] {
             assert_eq!(found(&engine, text), [(rule.to_owned(), secret, confidence)], "{text}");
         }
         for text in [
-            "https://ada@git.corp/x", "https://host:8080/a@b", "postgres://$USER:$PASSWORD@db", "https://a:${X}@h",
-            "https://a:{{ .p }}@h", "http://x?password=hunter2canary", "https://:@h", "https://user:@h", "see ://a:b",
+            "https://ada@git.corp/x",
+            "https://host:8080/a@b",
+            "postgres://$USER:$PASSWORD@db",
+            "https://a:${X}@h",
+            "https://a:{{ .p }}@h",
+            "http://x?password=hunter2canary",
+            "https://:@h",
+            "https://user:@h",
+            "see ://a:b",
         ] {
             assert_eq!(found(&engine, text), [], "{text}");
         }
