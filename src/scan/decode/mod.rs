@@ -8,6 +8,8 @@
 pub mod codec;
 mod inner;
 mod runs;
+#[cfg(test)]
+mod tests;
 
 pub use inner::{Inner, Positions};
 pub use runs::{Decode, Decoder};

@@ -118,6 +118,12 @@ impl Decoder {
                 }
             }
         }
+        // What is encoded twice is so from its start.
+        for word in WORDS {
+            let (once, _) = base64_image(word.as_bytes(), 0);
+            let (digits, before) = base64_image(once.as_bytes(), 0);
+            add(&digits.clone(), Image::Base64 { digits, before });
+        }
         for word in PACKED {
             add(word, Image::Base64 { digits: word.to_owned(), before: 0 });
         }
@@ -150,7 +156,7 @@ impl Decoder {
                 for _ in 0..odd {
                     start += 1 + bytes[start + 1..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
                 }
-                Some(Run { encoding: Encoding::Base64, span: start..span.end })
+                Some(Run { encoding: Encoding::Base64, span: start..with_padding(bytes, span.end) })
             }
             Image::Hex => {
                 let span = around(bytes, hit.start..hit.end, floor, |byte| byte.is_ascii_hexdigit());
@@ -345,6 +351,11 @@ fn lines_around(bytes: &[u8], hit: Range<usize>, floor: usize, of_class: impl Fn
     span
 }
 
+/// Where the padding behind base64 ends.
+fn with_padding(bytes: &[u8], end: usize) -> usize {
+    end + bytes[end..].iter().take(2).take_while(|byte| **byte == b'=').count()
+}
+
 /// The quoted string around `hit`, or its line where it is in none; not below `floor`.
 fn string_around(bytes: &[u8], hit: Range<usize>, floor: usize) -> Range<usize> {
     let is_end = |at: usize| match bytes[at] {
@@ -380,7 +391,8 @@ fn all_runs(bytes: &[u8]) -> Vec<Run> {
         if is_hex && span.len() >= LEAST_HEX {
             runs.push(Run { encoding: Encoding::Hex, span });
         } else if span.len() >= LEAST_BASE64 {
-            runs.push(Run { encoding: Encoding::Base64, span });
+            at = with_padding(bytes, span.end);
+            runs.push(Run { encoding: Encoding::Base64, span: span.start..at });
         }
     }
     for (mark, encoding) in [(b'%', Encoding::Percent), (b'\\', Encoding::Escapes), (b'&', Encoding::Escapes)] {

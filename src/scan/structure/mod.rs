@@ -5,6 +5,7 @@
 
 mod age;
 mod armor;
+mod ciphertext;
 mod docker_config;
 pub(super) mod json;
 mod jwt;
@@ -28,6 +29,7 @@ use super::{Detector, Ruleset};
 pub fn detectors(rules: &Ruleset, now: i64, decode: Decode) -> Vec<Box<dyn Detector>> {
     vec![
         Box::new(age::Age::new(rules)),
+        Box::new(ciphertext::Ciphertext),
         Box::new(docker_config::DockerConfig::new(rules)),
         Box::new(jwt::Jwt::new(rules, now)),
         Box::new(netrc::Netrc::new(rules)),
