@@ -4,8 +4,11 @@ use std::ops::Range;
 
 use gix::bstr::ByteSlice as _;
 
+use super::decode::Decode;
+use super::generic::Generic;
 use super::judge::{Where, judge};
-use super::{Content, Engine, Findings, Source, Specificity, Unscanned};
+use super::structure::detectors;
+use super::{Content, Engine, Findings, RuleError, Ruleset, Source, Specificity, Unscanned};
 
 /// What looks through texts, as the settings of this run say. Shared by all threads.
 pub struct Scanner {
@@ -53,6 +56,13 @@ pub struct Start {
 }
 
 impl Scanner {
+    /// A scanner by these rules and all that finds by code. `now` is in seconds since 1970: what ended before it is expired.
+    pub fn new(rules: Ruleset, now: i64, decode: Decode) -> Result<Self, RuleError> {
+        let mut detectors = detectors(&rules, now, decode);
+        detectors.push(Box::new(Generic::new(&rules)));
+        Ok(Self { engine: Engine::new(rules, detectors)? })
+    }
+
     /// Looks through a text and adds what it finds.
     pub fn scan(&self, source: &Source, bytes: &[u8], findings: &mut Findings, coverage: &mut Coverage) {
         let content = Content::of(bytes);

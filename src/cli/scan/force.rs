@@ -9,8 +9,8 @@ use super::args::RuleArgs;
 use crate::config::{ScanSettings, nearest};
 use crate::git::{ObjectReader, Repository};
 use crate::host::{clock, files};
-use crate::scan::generic::Generic;
-use crate::scan::{Allow, Applied, Baseline, Engine, Finding, Rule, Ruleset, Scanner, Suppressing};
+use crate::scan::decode::Decode;
+use crate::scan::{Allow, Applied, Baseline, Finding, Rule, Ruleset, Scanner, Suppressing};
 
 /// What is in force.
 pub struct InForce {
@@ -112,8 +112,7 @@ impl InForce {
         for warning in std::mem::take(&mut self.settings.warnings) {
             session.warn(&shown(&warning).to_string());
         }
-        let generic = Generic::new(&rules);
-        Ok(Scanner { engine: Engine::new(rules, vec![Box::new(generic)])? })
+        Ok(Scanner::new(rules, clock::seconds(), Decode::Promising)?)
     }
 
     /// Marks what is let through, and says by what.
