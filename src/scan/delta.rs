@@ -130,7 +130,12 @@ impl<'a> Versions<'a> {
             let moved = |at: u32| (at as usize - from.start + to) as u32;
             let reach = self.reach(hit.number).map_or(usize::MAX, |reach| reach as usize);
             let is_around = (starts_both || before > reach) && (ends_both || behind > reach);
-            self.hits.push(Hit { start: moved(hit.start), end: moved(hit.end), number: hit.number, barren: hit.barren && is_around });
+            self.hits.push(Hit {
+                start: moved(hit.start),
+                end: moved(hit.end),
+                number: hit.number,
+                barren: hit.barren && is_around,
+            });
         }
     }
 
@@ -144,13 +149,18 @@ impl<'a> Versions<'a> {
         for at in 0..self.hits.len() {
             let hit = self.hits[at];
             if !hit.barren || all || self.reach(hit.number).is_none() {
-                self.keywords.push(Keyword { start: hit.start as usize, end: hit.end as usize, number: hit.number as usize });
+                self.keywords.push(Keyword {
+                    start: hit.start as usize,
+                    end: hit.end as usize,
+                    number: hit.number as usize,
+                });
             }
         }
         let before = found.len();
         let unscanned = self.engine.confirm(bytes, &self.keywords, found);
         // A candidate lies within reach of the keyword that it was found by, by whichever of those that are: no need to know.
-        let mut wholes: Vec<(usize, usize)> = found[before..].iter().map(|one| (one.whole.start, one.whole.end)).collect();
+        let mut wholes: Vec<(usize, usize)> =
+            found[before..].iter().map(|one| (one.whole.start, one.whole.end)).collect();
         wholes.sort_unstable();
         let longest = wholes.iter().map(|(start, end)| end - start).max().unwrap_or(0);
         for at in 0..self.hits.len() {
@@ -270,7 +280,22 @@ pattern = '''[a-c]{2,8}=end'''
     fn text(words: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<u8>> {
         let words = proptest::collection::vec(
             prop::sample::select(vec![
-                "tok_", "abca", "ab", "c", "abc", "key", "=", ": ", " ", "\n", "end", "KEY=", "=end", "_", "xyz ", ".............",
+                "tok_",
+                "abca",
+                "ab",
+                "c",
+                "abc",
+                "key",
+                "=",
+                ": ",
+                " ",
+                "\n",
+                "end",
+                "KEY=",
+                "=end",
+                "_",
+                "xyz ",
+                ".............",
             ]),
             words,
         );
@@ -290,7 +315,11 @@ pattern = '''[a-c]{2,8}=end'''
         let (mut parts, mut bytes, mut last) = (Vec::new(), Vec::new(), 0);
         for (copies, from, len, new) in plan {
             if *copies {
-                let from = if new.len() % 2 == 0 { last + (base.len() - last).min(new.len()) } else { from.index(base.len() + 1) };
+                let from = if new.len() % 2 == 0 {
+                    last + (base.len() - last).min(new.len())
+                } else {
+                    from.index(base.len() + 1)
+                };
                 let len = if new.len() % 5 == 0 { base.len() - from } else { len.index(base.len() - from + 1) };
                 parts.push(Part::Copied { from, len });
                 bytes.extend_from_slice(&base[from..from + len]);

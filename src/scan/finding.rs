@@ -230,6 +230,16 @@ impl Findings {
         }
     }
 
+    /// Moves what was found in a part of a text to where that part is in the text, so many bytes and lines behind its beginning.
+    pub fn shift(&mut self, bytes: usize, lines: usize) {
+        for place in self.by_fingerprint.values_mut().flat_map(|finding| &mut finding.places) {
+            place.secret = place.secret.start + bytes..place.secret.end + bytes;
+            place.whole = place.whole.start + bytes..place.whole.end + bytes;
+            place.line += lines;
+            place.end_line += lines;
+        }
+    }
+
     /// Adds what another thread found.
     pub fn merge(&mut self, other: Self) {
         other.by_fingerprint.into_values().for_each(|finding| self.include(finding));

@@ -1,7 +1,7 @@
 //! One text after the other: candidates, judged, into findings. What all sources of texts call.
 
 use super::judge::{Where, judge};
-use super::{Content, Engine, Findings, Source, Unscanned};
+use super::{Candidate, Content, Engine, Findings, Source, Unscanned};
 
 /// What looks through texts, as the settings of this run say. Shared by all threads.
 pub struct Scanner {
@@ -27,17 +27,22 @@ pub struct Coverage {
 impl Scanner {
     /// Looks through a text and adds what it finds.
     pub fn scan(&self, source: &Source, bytes: &[u8], findings: &mut Findings, coverage: &mut Coverage) {
-        let content = Content::of(bytes);
-        if content == Content::Media {
-            coverage.skipped += 1;
-            return;
-        }
+        let Some(content) = coverage.count(bytes) else { return };
         let mut candidates = Vec::new();
         let unscanned = self.engine.scan(bytes, &mut candidates);
-        coverage.texts += 1;
-        coverage.bytes += bytes.len() as u64;
-        coverage.binary += usize::from(content == Content::Binary);
         coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
+        self.add(source, bytes, content, candidates, findings);
+    }
+
+    /// Adds the candidates of a text that was looked through, where they hold in this place.
+    pub fn add(
+        &self,
+        source: &Source,
+        bytes: &[u8],
+        content: Content,
+        mut candidates: Vec<Candidate>,
+        findings: &mut Findings,
+    ) {
         if content == Content::Binary {
             candidates.retain(|candidate| !self.engine.rules().rule(candidate.rule).id.starts_with("generic-"));
         }
@@ -51,6 +56,19 @@ impl Scanner {
 }
 
 impl Coverage {
+    /// Counts a text by what it is; `None` for one that is not to be looked through.
+    pub fn count(&mut self, bytes: &[u8]) -> Option<Content> {
+        let content = Content::of(bytes);
+        if content == Content::Media {
+            self.skipped += 1;
+            return None;
+        }
+        self.texts += 1;
+        self.bytes += bytes.len() as u64;
+        self.binary += usize::from(content == Content::Binary);
+        Some(content)
+    }
+
     /// Adds what another thread looked through.
     pub fn merge(&mut self, other: Self) {
         self.texts += other.texts;
