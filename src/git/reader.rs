@@ -67,7 +67,9 @@ impl ObjectReader {
     pub fn read<'b>(&self, id: ObjectId, buffer: &'b mut Vec<u8>) -> Result<Option<Data<'b>>, GitError> {
         for (number, store) in self.stores.iter().enumerate() {
             if store.exists(&id) || number + 1 == self.stores.len() {
-                return store.try_find(&id, buffer).map_err(|error| GitError::new(format!("read the object {id}"), error));
+                return store
+                    .try_find(&id, buffer)
+                    .map_err(|error| GitError::new(format!("read the object {id}"), error));
             }
         }
         Ok(None)
@@ -115,6 +117,17 @@ impl ObjectReader {
             Ok(Entry { name: entry.filename.to_owned(), mode: entry.mode, id: entry.oid.to_owned() })
         });
         entries.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// What stands at a path, with `/`, in a tree; `None` for nothing.
+    pub fn at(&self, tree: ObjectId, path: &BString) -> Result<Option<ObjectId>, GitError> {
+        let mut id = tree;
+        for name in path.split(|byte| *byte == b'/') {
+            let Some(entries) = self.tree(id)? else { return Ok(None) };
+            let Some(entry) = entries.into_iter().find(|entry| entry.name == name) else { return Ok(None) };
+            id = entry.id;
+        }
+        Ok(Some(id))
     }
 
     /// Follows tags: the tags on the way, then what they lead to, with its kind. `None` for what is not there.

@@ -78,7 +78,10 @@ impl Repository {
     pub fn of(folder: &Path) -> Result<Self, GitError> {
         let repository = Self::discover(folder)?;
         if repository.is_bare() {
-            return Err(GitError::new(format!("open a git repository at {}", folder.display()), "it has no working tree"));
+            return Err(GitError::new(
+                format!("open a git repository at {}", folder.display()),
+                "it has no working tree",
+            ));
         }
         Ok(repository)
     }
@@ -136,6 +139,14 @@ impl Repository {
         self.inner.workdir().is_none()
     }
 
+    /// Whether a folder lies in its working tree or in its own folder.
+    pub fn owns(&self, folder: &Path) -> bool {
+        // The folder itself may not be there yet.
+        let full = folder.ancestors().find_map(|folder| folder.canonicalize().ok());
+        let common = self.inner.common_dir().canonicalize().ok();
+        full.is_some_and(|full| full.starts_with(&self.root) || common.is_some_and(|common| full.starts_with(common)))
+    }
+
     /// Its objects, as they are stored.
     pub fn reader(&self) -> Result<ObjectReader, GitError> {
         let mut folders = vec![self.inner.common_dir().join("objects")];
@@ -157,7 +168,8 @@ impl Repository {
 
     /// The commits at which history was cut off when it was fetched: their parents are not there, and nothing is amiss.
     pub(super) fn shallow(&self) -> Result<HashSet<ObjectId>, GitError> {
-        let commits = self.inner.shallow_commits().map_err(|error| GitError::new("read where history is cut off", error))?;
+        let commits =
+            self.inner.shallow_commits().map_err(|error| GitError::new("read where history is cut off", error))?;
         Ok(commits.map(|commits| commits.iter().copied().collect()).unwrap_or_default())
     }
 

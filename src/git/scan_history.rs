@@ -18,7 +18,7 @@ use super::roots::Roots;
 use super::scanned::Scanned;
 use super::{GitError, Repository};
 use crate::scan::{
-    Candidate, Content, Coverage, Finding, Findings, Known, Salt, Scanner, Source, Unscanned, Versions, sort,
+    Candidate, Content, Coverage, Finding, Findings, Known, Salt, Scanner, Source, Start, Unscanned, Versions, Window, sort,
 };
 
 /// How to look through history.
@@ -159,10 +159,10 @@ pub fn scan_history(
     messages.sort_by_key(|message| message.number);
     for message in messages.into_iter().filter(|message| in_scope.contains(message.number)) {
         let source = paths.source(message.number);
-        coverage.texts += 1;
-        coverage.bytes += message.bytes.len() as u64;
+        let window = Window::whole(&message.bytes);
+        coverage.count(&window);
         coverage.unscanned.extend(message.unscanned.into_iter().map(|reason| (source.clone(), reason)));
-        scanner.add(&source, &message.bytes, message.content, message.candidates, &mut findings);
+        scanner.add(&source, &window, message.candidates, &mut findings);
     }
     let mut names_coverage = Coverage::default();
     for name in graph.names(&in_scope).into_iter().chain(roots.refs.keys()) {
@@ -264,7 +264,6 @@ struct Reader<'a> {
 struct Message {
     number: Number,
     bytes: Vec<u8>,
-    content: Content,
     candidates: Vec<Candidate>,
     unscanned: Vec<Unscanned>,
 }
@@ -296,8 +295,7 @@ impl Visitor for Reader<'_> {
             if candidates.is_empty() && unscanned.is_empty() {
                 self.clean.push(object.number);
             } else {
-                let (number, bytes, content) = (object.number, bytes.to_vec(), Content::of(bytes));
-                self.messages.push(Message { number, bytes, content, candidates, unscanned });
+                self.messages.push(Message { number: object.number, bytes: bytes.to_vec(), candidates, unscanned });
             }
         }
         self.shard.add(self.shared.objects, object, bytes, made)
@@ -342,10 +340,11 @@ impl Visitor for BlobVisitor<'_> {
 
     fn object(&mut self, object: Object, bytes: &[u8], made: Option<Made<'_, Self::Kept>>) -> Self::Kept {
         self.shared.progress.advance(1, bytes.len());
-        let Some(content) = self.coverage.count(bytes) else {
+        let window = Window::whole(bytes);
+        if !self.coverage.count(&window) {
             self.clean.push(object.number);
             return None;
-        };
+        }
         let mut candidates = Vec::new();
         let made = made.filter(|_| self.shared.options.delta).and_then(|made| Some((made.kept.as_ref()?, made.parts)));
         let (known, unscanned) = match made {
@@ -357,7 +356,7 @@ impl Visitor for BlobVisitor<'_> {
         } else {
             let source = self.paths.source(object.number);
             self.coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
-            self.shared.scanner.add(&source, bytes, content, candidates, &mut self.findings);
+            self.shared.scanner.add(&source, &window, candidates, &mut self.findings);
         }
         Some(known)
     }
@@ -368,8 +367,7 @@ impl Visitor for BlobVisitor<'_> {
             self.coverage.unscanned.push((source, Unscanned::TooLarge));
             return;
         };
-        let salt = &self.shared.options.salt;
-        if scan_stream(self.shared.scanner, &source, stream, salt, &mut self.findings, &mut self.coverage).is_err() {
+        if scan_stream(self.shared.scanner, &source, stream, &mut self.findings, &mut self.coverage).is_err() {
             self.coverage.unscanned.push((source, Unscanned::Unreadable));
         }
     }
@@ -384,41 +382,27 @@ fn scan_stream(
     scanner: &Scanner,
     source: &Source,
     stream: &mut dyn Read,
-    salt: &Salt,
     findings: &mut Findings,
     coverage: &mut Coverage,
 ) -> std::io::Result<()> {
-    let mut window: Vec<u8> = Vec::with_capacity(WINDOW);
-    let (mut before, mut lines) = (0, 0);
+    let mut bytes: Vec<u8> = Vec::with_capacity(WINDOW);
     let mut content = None;
+    let mut starts = Start::default();
     loop {
-        let read = stream.take((WINDOW - window.len()) as u64).read_to_end(&mut window)?;
-        let is_last = window.len() < WINDOW;
-        if content.is_none() {
-            content = coverage.count(&window);
-        } else {
-            coverage.bytes += read as u64;
-        }
-        let Some(content) = content else { return Ok(()) };
-        let mut candidates = Vec::new();
-        let unscanned = scanner.engine.scan(&window, &mut candidates);
-        coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
-        // What begins in the last quarter of the overlap is left to the next part, which sees what follows.
-        let until = if is_last { usize::MAX } else { WINDOW - OVERLAP / 2 };
-        let from = if before == 0 { 0 } else { OVERLAP / 2 };
-        candidates.retain(|candidate| (from..until).contains(&candidate.secret.start));
-        let mut found = Findings::new(salt.clone());
-        scanner.add(source, &window, content, candidates, &mut found);
-        found.shift(before, lines);
-        findings.merge(found);
-        if is_last {
+        stream.take((WINDOW - bytes.len()) as u64).read_to_end(&mut bytes)?;
+        let is_last = bytes.len() < WINDOW;
+        let content = *content.get_or_insert_with(|| Content::of(&bytes));
+        // Half of what two parts share belongs to each: either sees enough of what is around a match.
+        let from = if starts.offset == 0 { 0 } else { OVERLAP / 2 };
+        let until = if is_last { bytes.len() } else { WINDOW - OVERLAP / 2 };
+        let window = Window { bytes: &bytes, content, own: from..until, starts };
+        scanner.scan_part(source, &window, findings, coverage);
+        if is_last || content == Content::Media {
             return Ok(());
         }
-        let done = WINDOW - OVERLAP;
-        lines += memchr::memchr_iter(b'\n', &window[..done]).count();
-        before += done;
-        window.copy_within(done.., 0);
-        window.truncate(OVERLAP);
+        starts = starts.behind(&bytes[..WINDOW - OVERLAP]);
+        bytes.copy_within(WINDOW - OVERLAP.., 0);
+        bytes.truncate(OVERLAP);
     }
 }
 

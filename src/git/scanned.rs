@@ -5,7 +5,7 @@
 //! save nothing. What has a finding is not in it and is looked through each time: no secret is ever written.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::ids::Marks;
 use super::objects::Objects;
+use crate::host::target;
 use crate::scan::Scanner;
 
 /// The ids of objects that were found clean.
@@ -123,10 +124,7 @@ impl Place {
         ids.iter().for_each(|id| bytes.extend_from_slice(id));
         let sum = Sha256::digest(&bytes);
         bytes.extend_from_slice(&sum);
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&bytes)?;
-        file.persist(&self.path).map_err(|error| error.error)?;
-        Ok(())
+        target::write(&self.path, &bytes, 0o600).map(|_| ()).map_err(io::Error::other)
     }
 }
 

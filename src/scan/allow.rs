@@ -212,9 +212,7 @@ impl Allow {
             (!self.paths.is_empty()).then(|| place.source.path().is_some_and(|path| self.paths.has(path.as_bstr()))),
             (!self.secrets.is_empty()).then(|| self.secrets.iter().any(|regex| regex.is_match(subject.secret))),
             (!self.matches.is_empty()).then(|| {
-                let before =
-                    &before[before.len().saturating_sub(place.secret.start.saturating_sub(place.whole.start))..];
-                let behind = &behind[..behind.len().min(place.whole.end.saturating_sub(place.secret.end))];
+                let (before, behind) = place.around_secret();
                 around(before, behind, &self.matches)
             }),
             (!self.lines.is_empty()).then(|| around(before, behind, &self.lines)),
@@ -281,7 +279,7 @@ impl Allow {
             match kind {
                 "fp" if is_fingerprint(value) => entry.fingerprints.push(value.to_owned()),
                 "fp" => return Err(fail("a fingerprint has 26 digits, of which 6 or more stand here".into())),
-                "path" if !value.is_empty() => entry.paths.add_glob(value).map_err(fail)?,
+                "path" if !value.is_empty() => entry.paths.add_globs(&[value.to_owned()]).map_err(fail)?,
                 "value" if value.len() >= 32 && value.len() <= 64 && value.bytes().all(|b| b.is_ascii_hexdigit()) => {
                     entry.values.push(value.to_ascii_lowercase());
                 }
@@ -291,7 +289,9 @@ impl Allow {
             for word in words {
                 match (word.split_once('='), kind) {
                     (Some(("until", date)), _) => entry.until = Some(parse_date(date).map_err(fail)?),
-                    (None, "fp") if entry.paths.is_empty() => entry.paths.add_glob(word).map_err(fail)?,
+                    (None, "fp") if entry.paths.is_empty() => {
+                        entry.paths.add_globs(&[word.to_owned()]).map_err(fail)?
+                    }
                     (None, "path") if entry.rules.is_empty() => entry.rules.push(word.to_owned()),
                     _ => return Err(fail("until=DATE or `# reason` was expected behind what it covers".into())),
                 }
@@ -386,22 +386,24 @@ impl Paths {
         self.globs.is_none() && self.regexes.is_empty()
     }
 
-    /// Adds a glob as git's ignore files have them: without a slash it is a name in any folder, and a folder stands for all that is
+    /// Takes globs as git's ignore files have them: without a slash it is a name in any folder, and a folder stands for all that is
     /// in it.
-    pub fn add_glob(&mut self, glob: &str) -> Result<(), String> {
-        let anchored = glob.trim_start_matches('/').trim_end_matches('/');
-        let any_folder = if glob.trim_end_matches('/').contains('/') { "" } else { "**/" };
+    pub fn add_globs(&mut self, globs: &[String]) -> Result<(), String> {
+        if globs.is_empty() {
+            return Ok(());
+        }
         let mut set = GlobSetBuilder::new();
-        for pattern in [format!("{any_folder}{anchored}"), format!("{any_folder}{anchored}/**")] {
-            let glob = GlobBuilder::new(&pattern).literal_separator(true).build();
-            set.add(glob.map_err(|error| format!("`{anchored}` is not a glob: {}", error.kind()))?);
+        let fail = |glob: &str, error: &globset::Error| format!("`{glob}` is not a glob: {}", error.kind());
+        for glob in globs {
+            let anchored = glob.trim_end_matches('/');
+            let any_folder = if anchored.contains('/') { "" } else { "**/" };
+            let anchored = anchored.trim_start_matches('/');
+            for pattern in [format!("{any_folder}{anchored}"), format!("{any_folder}{anchored}/**")] {
+                let built = GlobBuilder::new(&pattern).literal_separator(true).build();
+                set.add(built.map_err(|error| fail(glob, &error))?);
+            }
         }
-        let set = set.build().map_err(|error| format!("`{anchored}` is not a glob: {}", error.kind()))?;
-        // Each has a set of its own: entries have one glob, seldom a few.
-        match &mut self.globs {
-            None => self.globs = Some(set),
-            Some(_) => return Err("one glob was expected".to_owned()),
-        }
+        self.globs = Some(set.build().map_err(|error| fail(&globs.join(" "), &error))?);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use gix::bstr::BString;
 
 use super::excerpt::{Excerpt, Secrets};
 use super::mark::{Mark, mark_beside};
-use super::{Candidate, Confidence, Fingerprint, Layer, Note, RuleIndex, Ruleset, Salt, Severity};
+use super::{Candidate, Confidence, Fingerprint, Layer, Note, RuleIndex, Ruleset, Salt, Severity, Start};
 use crate::crypt::Plaintext;
 
 /// A leaked secret.
@@ -184,6 +184,32 @@ impl Findings {
         Self { salt, by_fingerprint: BTreeMap::new() }
     }
 
+    /// None, for the same salt.
+    pub(super) fn none(&self) -> Self {
+        Self::new(self.salt.clone())
+    }
+
+    /// Of a part of a text, keeps what begins in `own`, and moves it to where it is in the whole text.
+    pub(super) fn keep_own(&mut self, own: &Range<usize>, start: Start) {
+        self.by_fingerprint.retain(|_, finding| {
+            finding.places.retain_mut(|place| {
+                let is_own = own.contains(&place.secret.start);
+                for range in [&mut place.secret, &mut place.whole] {
+                    *range = range.start + start.offset..range.end + start.offset;
+                }
+                for (line, column) in
+                    [(&mut place.line, &mut place.column), (&mut place.end_line, &mut place.end_column)]
+                {
+                    *column += if *line == 1 { start.columns } else { 0 };
+                    *line += start.lines;
+                }
+                is_own
+            });
+            finding.place_count = finding.places.len();
+            !finding.places.is_empty()
+        });
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.by_fingerprint.is_empty()
@@ -227,16 +253,6 @@ impl Findings {
                 part_of: None,
                 preexisting: false,
             });
-        }
-    }
-
-    /// Moves what was found in a part of a text to where that part is in the text, so many bytes and lines behind its beginning.
-    pub fn shift(&mut self, bytes: usize, lines: usize) {
-        for place in self.by_fingerprint.values_mut().flat_map(|finding| &mut finding.places) {
-            place.secret = place.secret.start + bytes..place.secret.end + bytes;
-            place.whole = place.whole.start + bytes..place.whole.end + bytes;
-            place.line += lines;
-            place.end_line += lines;
         }
     }
 
@@ -334,6 +350,14 @@ impl Finding {
 }
 
 impl Place {
+    /// What the rule's match has before the secret and behind it, as far as the excerpt goes.
+    pub fn around_secret(&self) -> (&[u8], &[u8]) {
+        let (before, behind) = self.excerpt.sides();
+        let start = before.len().saturating_sub(self.secret.start.saturating_sub(self.whole.start));
+        let end = behind.len().min(self.whole.end.saturating_sub(self.secret.end));
+        (&before[start..], &behind[..end])
+    }
+
     /// Before or behind another one of the same secret; equal where it is the same place.
     fn compare(&self, other: &Self) -> Ordering {
         self.source

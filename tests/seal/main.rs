@@ -23,6 +23,7 @@ mod history;
 mod house;
 mod layout;
 mod recipients;
+mod report;
 mod sops_users;
 mod sops_values;
 mod sops_vectors;

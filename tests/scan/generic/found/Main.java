@@ -1,0 +1,10 @@
+private static final String PASSWORD = "«Ju5tAnother1»";
+String apiKey = "«0Yf1GVtsgCnHDsp8DLYsx2oDu6SBwLpL»";
+props.setProperty("db.password", "«G1ngerbread~Fox»");
+dataSource.setPassword("«51lverBirch»");
+config.put("client.secret", "«ThBjYi5KcfeCff6CfpQMyozA0GNGIZTjTm7XJYMF»");
+char[] passphrase = "«m00nl1t/Path»".toCharArray();
+@Value("${app.token:«CSGzTmr3wIRVRaeT1jPOBwH3oXQWQSKq»}") String appToken;
+builder.withToken("«7eaf05c2b2a2cbbb19956ce3d37b1ae064b5cb7e»").build();
+String secret = "«lwrAgr4LAhxMgq27" + "7cN11eORk8MPXXA8»";
+DriverManager.getConnection("jdbc:mysql://db1/app?user=ada&password=«Yx7$kLm9@t»");

@@ -1,0 +1,3 @@
+CREATE USER 'ada'@'%' IDENTIFIED BY '«Sn0wGoose22»';
+ALTER ROLE ada WITH PASSWORD '«oakLeaf!3»';
+CREATE USER ada WITH ENCRYPTED PASSWORD '«Tr4velling-Gnome!»';

@@ -1,0 +1,2 @@
+ACCESS_TOKEN ?= «Wr2Jjvvcrb3ltlS1YG7ZVR1NzJDJdmbXrCsT1WQ1»
+DEPLOY_PASSWORD := «Ok4pi.Stampede»

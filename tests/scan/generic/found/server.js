@@ -1,0 +1,13 @@
+const apiKey = "«eAOylS7MyMXDG9Oy4TXQ23ZEQZ4NWPDE»";
+const password = '«7dwarves&1Queen»';
+let authToken = `«kkVmOXjt8kOQPgn8wadqcSAA0XnPkNy610Y6WA3u»`;
+const jwtSecret = process.env.JWT_SECRET || "«LV44kNjrbGBbwlIr7TcWsIEUXUUNsF1m»";
+const sessionSecret = process.env.SESSION_SECRET ?? '«b954457da43a92cca53c1eee3f913e19»';
+module.exports = { clientSecret: "«Lj1PhkOLdZ6C92f3SnblMto4svmoC3TYUgLMvjO4»", port: 3000 };
+app.use(session({ secret: '«C0pperKettle»' }));
+mysql.createConnection({ user: "root", password: "«marmalade#55»" });
+axios.defaults.headers["X-Auth-Token"] = "«7e044ed82c864863d4820cbfa3e4f606e6f45127»";
+localStorage.setItem("access_token", "«s89OoZEk6m8MihTA6VR-NGlpdz2xKPKemmO7i5CQDiHsyxsk47MsOxLaiPn50uZl»");
+const signingKey = "«OKvmj7Xzz8vBxPsI31IF" + "p7sB4sFiwwXYrWXhPHpz»";
+if (req.body.password === "«Qu4rtz!Lake»") return ok();
+const s = "{\"password\": \"«zQ2!rTy88»\", \"user\": \"ada\"}";

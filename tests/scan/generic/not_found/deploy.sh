@@ -1,0 +1,13 @@
+export TOKEN=$(vault read -field=token secret/ci)
+PGPASSWORD=$DB_PASSWORD psql -h db1 -U ada
+mysql -u root --password="$MYSQL_ROOT_PASSWORD" app
+vault login --token-file /run/token
+curl -H "X-Api-Key: $API_KEY" https://api.acme.test
+curl -H "Authorization: Token ${TOKEN}" https://api.acme.test
+read -s -p "Password: " DB_PASS
+docker login --username ada --password-stdin registry.acme.test
+helm upgrade app ./chart --set auth.existingSecret=app-auth
+API_SECRET="`cat /run/secrets/api`"
+ssh-keygen -t ed25519 -f key -N ""
+curl "https://api.acme.test/v1?api_key=$KEY&limit=10"
+if [ -z "$PASSWORD" ]; then echo "password missing"; fi

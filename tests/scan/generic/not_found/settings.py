@@ -1,0 +1,17 @@
+SECRET_KEY = os.environ["SECRET_KEY"]
+PASSWORD = getpass.getpass("Password: ")
+db = dict(user="ada", password=password, host="db1")
+API_TOKEN: str = settings.api_token
+token = os.environ.get("TOKEN", "")
+conn = connect(host=host, passwd=read_password(path))
+headers = {"Authorization": f"Bearer {token}", "X-Api-Key": api_key}
+client.set("api_key", api_key)
+AWS = {'secret_access_key': 'aws_secret_access_key'}
+config["private_token"] = load_token("gitlab")
+public_key = "K8uumPBBnguv7XBtr+abnW0xZrv7joL4CNgswlj21db="
+password_field = "user_password"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+token_type = "access_token"
+password_help = "Your password must contain at least 8 characters."
+key = "user:%s:sessions" % user_id
+secret_name = "prod/billing/stripe-2024-06"
