@@ -8,7 +8,7 @@ use super::decode::Decode;
 use super::generic::Generic;
 use super::judge::{Where, judge};
 use super::structure::detectors;
-use super::{Candidate, Content, Engine, Findings, RuleError, Ruleset, Source, Unscanned};
+use super::{Candidate, Content, Engine, Findings, RuleError, Ruleset, Source, Specificity, Unscanned};
 
 /// What looks through texts, as the settings of this run say. Shared by all threads.
 pub struct Scanner {
@@ -83,7 +83,7 @@ impl Scanner {
     pub fn add(&self, source: &Source, part: &Window<'_>, mut candidates: Vec<Candidate>, findings: &mut Findings) {
         let rules = self.engine.rules();
         let is_first = part.starts.offset == 0;
-        let is_generic = |rule| rules.rule(rule).id.starts_with("generic-");
+        let is_generic = |rule| rules.rule(rule).specificity() == Specificity::Generic;
         if part.content == Content::Binary {
             candidates.retain(|candidate| !is_generic(candidate.rule));
         }
