@@ -16,7 +16,8 @@ pub use crate::report::{Shown, shown, shown_bytes};
 
 use super::environment::{Environment, Variable};
 use super::files::in_words;
-use super::progress::{Bar, Progress, Show};
+pub use super::progress::Progress;
+use super::progress::{Bar, Show};
 
 /// Standard output and error, and whoever sits there.
 #[derive(Debug)]

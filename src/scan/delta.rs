@@ -144,13 +144,11 @@ impl<'a> Versions<'a> {
         if u32::try_from(bytes.len()).is_err() {
             return (Known::default(), vec![Unscanned::TooLarge]);
         }
-        // What the structure of a text says may take candidates away, or give them another meaning.
-        let has_structure = (0..self.hits.len()).any(|at| self.reach(self.hits[at].number).is_none());
-        let all = has_structure || self.hits.len() > MAX_KEYWORDS;
+        let all = self.hits.len() > MAX_KEYWORDS;
         self.keywords.clear();
         for at in 0..self.hits.len() {
             let hit = self.hits[at];
-            if !hit.barren || all {
+            if !hit.barren || all || self.reach(hit.number).is_none() {
                 self.keywords.push(Keyword {
                     start: hit.start as usize,
                     end: hit.end as usize,
@@ -172,7 +170,7 @@ impl<'a> Versions<'a> {
             let to = hit.end as usize + reach as usize + 1;
             let first = wholes.partition_point(|(start, _)| *start < from.saturating_sub(longest));
             let mut near = wholes[first..].iter().take_while(|(start, _)| *start <= to);
-            self.hits[at].barren = !has_structure && unscanned.is_empty() && !near.any(|(_, end)| *end >= from);
+            self.hits[at].barren = unscanned.is_empty() && !near.any(|(_, end)| *end >= from);
         }
         (Known { hits: self.hits.clone(), len: bytes.len() }, unscanned)
     }

@@ -19,6 +19,7 @@ mod exec;
 mod faults;
 mod git;
 mod help;
+mod history;
 mod hooks;
 mod house;
 mod layout;
