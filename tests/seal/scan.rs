@@ -317,6 +317,27 @@ fn range_has_what_any_of_its_commits_brings() {
 }
 
 #[test]
+fn history_has_what_no_branch_leads_to_any_more() {
+    let repo = Repo::new();
+    repo.commit_file("gone", line(1));
+    repo.commit_file("gone", "clean\n");
+    repo.write("gone", line(2));
+    repo.git(["stash", "--quiet"]).exits(0);
+    assert_eq!(repo.places(["--history"]), ["gone:1", "gone:1"]);
+    assert_eq!(repo.places([]), [""; 0]);
+    repo.git(["stash", "drop", "--quiet"]).exits(0);
+    assert_eq!(repo.places(["--history", "--no-cache"]), ["gone:1"]);
+    assert_eq!(repo.places(["--history", "--all-objects", "--no-delta-scan"]), ["gone:1", "gone:1"]);
+    // A name is found wherever it is.
+    let json = repo.seal(["scan", "--history", "--format", "json"]).exits(1);
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    repo.seal(["scan", "explain", report["findings"][0]["short"].as_str().unwrap()]).exits(0);
+    repo.folder.program("git", ["clone", "--quiet", "--bare", "work", "bare.git"]).ok();
+    let bare = repo.seal_step(["scan", "--history", "--format", "json"]).inside(&repo.folder.path("bare.git")).run();
+    assert_eq!(places(&bare), ["gone:1"]);
+}
+
+#[test]
 fn merges_are_looked_through_for_what_only_they_bring() {
     let repo = Repo::new();
     repo.commit_file("file", "base\n");
