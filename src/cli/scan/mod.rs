@@ -64,8 +64,12 @@ pub fn run(args: ScanArgs, session: &Session) -> Result<(), Failure> {
 /// Looks through what the words name.
 pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<Outcome, Failure> {
     let started = Instant::now();
-    let is_git =
-        source.staged || source.commits.is_some() || source.pre_push.is_some() || source.pre_receive || source.unpushed || source.history;
+    let is_git = source.staged
+        || source.commits.is_some()
+        || source.pre_push.is_some()
+        || source.pre_receive
+        || source.unpushed
+        || source.history;
     if !is_git {
         return scan_files(source, rules, session, started);
     }
@@ -194,7 +198,12 @@ impl git::Progress for Objects<'_> {
 }
 
 /// What is in force in a repository: as its files say, or as its default branch does for what is pushed to it.
-fn of_repository(repository: &Repository, is_pushed: bool, rules: &RuleArgs, session: &Session) -> Result<InForce, Failure> {
+fn of_repository(
+    repository: &Repository,
+    is_pushed: bool,
+    rules: &RuleArgs,
+    session: &Session,
+) -> Result<InForce, Failure> {
     if !is_pushed && !repository.is_bare() {
         return InForce::read(session, &Place::Folder(repository.root()), rules);
     }
