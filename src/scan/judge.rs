@@ -51,7 +51,7 @@ pub fn judge(rules: &Ruleset, place: Where<'_>, mut candidates: Vec<Candidate>) 
     pair(rules, place.bytes, &mut candidates);
     let mut kept = without_overlap(rules, candidates);
     if kind.is_test {
-        kept.iter_mut().for_each(|candidate| lower(candidate));
+        kept.iter_mut().for_each(lower);
     }
     if kept.len() > MAX_FOUND {
         kept.sort_by_key(|candidate| (std::cmp::Reverse(candidate.confidence), candidate.secret.start));
