@@ -8,7 +8,9 @@
 //! | [`git`] | a repository on disk: versions of files, its config | edge: touches the world, decides nothing |
 //! | [`keys`] | key services: age today; one file a service | edge |
 //! | [`host`] | files, terminal, processes, environment, clock, random | edge |
-//! | [`config`] | `.sops.yaml`, parsed | core: values in, values out |
+//! | [`report`] | findings as text, JSON, SARIF … | core: values in, values out |
+//! | [`config`] | `.sops.yaml`, parsed | core |
+//! | [`scan`] | leak rules, matching, findings | core |
 //! | [`manifest`] | what Kubernetes objects mean | core |
 //! | [`crypt`] | data keys, encrypted values, MAC, envelope, selection | core |
 //! | [`document`] | a file as bytes plus a lossless tree; edits by span | core |
@@ -17,7 +19,9 @@ pub mod cli;
 pub mod git;
 pub mod keys;
 pub mod host;
+pub mod report;
 pub mod config;
+pub mod scan;
 pub mod manifest;
 pub mod crypt;
 pub mod document;

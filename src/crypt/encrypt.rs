@@ -55,7 +55,7 @@ pub enum EncryptError {
     #[error("document {0} has a top-level key `sops`, which is reserved for the envelope")]
     ReservedKey(usize),
     /// A key is a number, boolean, null or timestamp.
-    #[error("the key `{path}` is not a string; put it in quotes")]
+    #[error("the key `{path}` is not a string")]
     KeyIsNoString {
         /// Where it stands.
         path: KeyPath,
@@ -64,7 +64,7 @@ pub enum EncryptError {
     #[error("the key `{0}` occurs twice in the same map")]
     DuplicateKey(String),
     /// An integer that sops cannot hold.
-    #[error("the value of `{path}` is an integer beyond 64 bits with sign, which sops cannot hold; put it in quotes")]
+    #[error("the value of `{path}` is an integer beyond 64 bits with sign, which sops cannot hold")]
     Unsupported {
         /// Where it stands.
         path: KeyPath,
@@ -73,10 +73,10 @@ pub enum EncryptError {
     #[error("the pattern of {0} also matches encrypted comments, so the file could not be decrypted")]
     CommentClash(&'static str),
     /// What a comment decides of changes when an alias is written out, as its comments are lost.
-    #[error("it has an alias for values that comments choose; write the values out in its place")]
+    #[error("it has an alias for values that comments choose")]
     AliasUnderComments,
     /// Once values are encrypted, a comment reads as one of another map or list.
-    #[error("a comment would belong elsewhere once the values around it are encrypted; move it to another line")]
+    #[error("a comment would belong elsewhere once the values around it are encrypted")]
     CommentMoves,
     /// The selection cannot be used.
     #[error(transparent)]

@@ -18,6 +18,7 @@ mod format;
 mod key_path;
 mod line;
 mod merge;
+mod nearest;
 mod node;
 mod number;
 
@@ -35,6 +36,7 @@ pub use emit::{EmitError, Indent, emit, emit_value, untyped};
 pub use format::{Format, UnknownFormat};
 pub use key_path::{KeyPath, KeyPathError, Step};
 pub use merge::{Conflict, Merged, merge};
+pub use nearest::nearest;
 pub use node::{Branch, Comment, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
 pub use number::{float_plain, float_shortest};
 
