@@ -18,7 +18,8 @@ use super::roots::Roots;
 use super::scanned::Scanned;
 use super::{GitError, Repository};
 use crate::scan::{
-    Candidate, Content, Coverage, Finding, Findings, Known, Salt, Scanner, Source, Start, Unscanned, Versions, Window, sort,
+    Candidate, Content, Coverage, Finding, Findings, Known, Salt, Scanner, Source, Start, Unscanned, Versions, Window,
+    sort,
 };
 
 /// How to look through history.
