@@ -365,7 +365,7 @@ impl Rule {
 /// What stands between a name and the value that is assigned to it: up to 40 bytes, an assignment (or a blank behind a word such as
 /// `key`), and quotes.
 const ASSIGNED: &str =
-    r#"[\s\S]{0,40}?(?:[=:>,(]|(?i:key|token|secret|passw(?:or)?d|auth|bearer|basic)["'`]?[ \t])[\s"'`\\]{0,16}"#;
+    r#"[\s\S]{0,40}?(?:[=:>,(|]|(?i:key|token|secret|passw(?:or)?d|auth|bearer|basic)["'`]?[ \t])[\s"'`\\]{0,16}"#;
 
 /// What toml says of a text, with its line, and with the known key that an unknown one was probably meant to be.
 fn told(error: &toml::de::Error, text: &str, file: &str) -> RuleError {
