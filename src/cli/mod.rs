@@ -29,6 +29,7 @@ mod many;
 mod merge;
 mod readers;
 mod rotate;
+mod rules;
 mod scan;
 mod session;
 mod stand_in;
