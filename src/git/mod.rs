@@ -1,4 +1,4 @@
-//! A git repository on disk: versions of files, what a range or a push brings, hooks, and its config.
+//! A git repository on disk: versions of files, what a range or a push brings, all of its history, hooks, and its config.
 //!
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
