@@ -273,8 +273,10 @@ pub fn placeholder(secret: &[u8], shown: usize) -> Option<&'static str> {
     if let Some((open, _)) = filled_in {
         return Some(open);
     }
-    // In a random value `%s` may stand by chance, but seldom at its end.
-    if let Some(conversion) = CONVERSIONS.iter().find(|conversion| secret.ends_with(conversion.as_bytes())) {
+    // In a long random value `%s` stands by chance, in a short one seldom at its end.
+    if let Some(conversion) =
+        CONVERSIONS.iter().find(|conversion| secret.len() < 40 && secret.ends_with(conversion.as_bytes()))
+    {
         return Some(conversion);
     }
     let in_angles = |from: usize| {
