@@ -312,7 +312,7 @@ fn verdict(hook: Hook, outcome: &Outcome, remote: &str, session: &Session) -> Re
     };
     let advice = match hook {
         Hook::PreReceive => Vec::new(),
-        _ => advice(hook, &stopping),
+        _ => advice(hook, &stopping, session),
     };
     let mut bytes = Vec::new();
     let written = match hook {
@@ -326,7 +326,7 @@ fn verdict(hook: Hook, outcome: &Outcome, remote: &str, session: &Session) -> Re
 }
 
 /// What to do besides taking the secret out: the way of git, for commits that nobody else has.
-fn advice(hook: Hook, stopping: &[&Finding]) -> Vec<String> {
+fn advice(hook: Hook, stopping: &[&Finding], session: &Session) -> Vec<String> {
     let places = stopping.iter().flat_map(|finding| &finding.places);
     let has_fix = super::COMMANDS.iter().any(|command| command.name == "fix");
     let file = places.clone().find_map(|place| place.source.path().map(|path| shown(&path.to_string()).to_string()));
@@ -342,13 +342,21 @@ fn advice(hook: Hook, stopping: &[&Finding]) -> Vec<String> {
             if commits.clone().next().is_some() && commits.clone().all(|history| !history.in_head) {
                 lines.push("the files at HEAD are clean, but the older commits would publish it".to_owned());
             }
-            if let Some(first) = first {
-                let id = first.id.to_hex_with_len(10);
-                lines.push(format!(
-                    "these commits are still only here: git rebase -i {id}^, mark {id} `edit`, take it out,"
-                ));
-                lines.push("              git commit -a --amend --no-edit && git rebase --continue".to_owned());
+            let repository = Repository::open(Path::new("."), &session.environment).ok();
+            let Some((first, repository)) = first.zip(repository) else { return lines };
+            if repository.head_commit().ok().flatten() == Some(first.id) {
+                lines.push("then:         git commit -a --amend (the commit is still only here)".to_owned());
+                return lines;
             }
+            let parents = repository.reader().and_then(|reader| reader.commit(first.id)).ok().flatten();
+            let is_root = parents.is_some_and(|commit| commit.parents.is_empty());
+            let id = first.id.to_hex_with_len(10);
+            let onto = if is_root { "--root".to_owned() } else { format!("{id}^") };
+            lines.push(format!(
+                "then:         git rebase -i {onto} (these commits are still only here), mark {id} `edit`,"
+            ));
+            lines
+                .push("              take it out, git commit -a --amend --no-edit && git rebase --continue".to_owned());
         }
         Hook::CommitMsg | Hook::PreReceive => {}
     }

@@ -16,6 +16,7 @@ mod edit;
 mod emit;
 mod format;
 mod key_path;
+mod line;
 mod merge;
 mod nearest;
 mod node;
@@ -272,11 +273,10 @@ impl ParseError {
     /// A problem at byte `offset` of `source`.
     pub fn at(format: Format, problem: ParseProblem, source: &[u8], offset: usize) -> Self {
         let before = &source[..offset.min(source.len())];
-        let line_start = memchr::memrchr(b'\n', before).map_or(0, |i| i + 1);
         Self {
             format,
             line: memchr::memchr_iter(b'\n', before).count() + 1,
-            column: String::from_utf8_lossy(&before[line_start..]).chars().count() + 1,
+            column: String::from_utf8_lossy(&before[line::start(before, before.len())..]).chars().count() + 1,
             problem,
         }
     }

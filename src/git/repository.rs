@@ -91,7 +91,9 @@ impl Repository {
         let mut repository = match environment.path(Variable::GitDir) {
             Some(git_dir) => {
                 let fail = |cause| GitError::new(format!("open the git repository {}", git_dir.display()), cause);
-                let opened = gix::ThreadSafeRepository::open_opts(&git_dir, options().open_path_as_is(true));
+                // By its full name, as `.` says nothing of what it is.
+                let full = git_dir.canonicalize().map_err(|error| fail(error.to_string()))?;
+                let opened = gix::ThreadSafeRepository::open_opts(full, options().open_path_as_is(true));
                 Self::new(opened.map_err(|error| fail(error.to_string()))?.to_thread_local(), fail)?
             }
             None => Self::discover(folder)?,

@@ -119,10 +119,15 @@ impl Walk<'_, '_> {
         depth: usize,
     ) -> io::Result<()> {
         let name = names.last().map(|name| without_extension(name)).unwrap_or_default();
+        let is_named = names.last() != Some(&name);
         let mut inner = Counted { inner: decoder, budget: self.budget, count: &self.budget.output };
-        names.push(name);
+        if is_named {
+            names.push(name);
+        }
         let result = self.open(names, &mut inner, depth, Some(kind));
-        names.pop();
+        if is_named {
+            names.pop();
+        }
         result
     }
 
@@ -457,7 +462,7 @@ mod tests {
     #[test]
     fn frames_of_zstd_follow_each_other() {
         let skipped = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"xyz"].concat();
-        assert_eq!(all(&[zstd(b"one"), skipped.clone(), zstd(b"two")].concat()), ["a > a: onetwo"]);
+        assert_eq!(all(&[zstd(b"one"), skipped.clone(), zstd(b"two")].concat()), ["a: onetwo"]);
         assert_eq!(all(&[zstd(b"one"), skipped[..9].to_vec()].concat()).last().unwrap(), "a: Unreadable");
         // A window of many gigabytes.
         let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xff, 0, 0, 0];
@@ -486,7 +491,7 @@ mod tests {
         for _ in 0..5 {
             nested = gzip(&nested);
         }
-        assert_eq!(all(&nested), ["a > a > a > a: TooDeep"]);
+        assert_eq!(all(&nested), ["a: TooDeep"]);
         assert_eq!(all(&gzip(&tar(&[("b.tgz", &gzip(&tar(&[("c.zip", &zip(&[("d", b"deep")]))])))]))).len(), 1);
         assert!(all(&zip(&[("b", &zip(&[("c", &zip(&[("d", b"deep")]))]))]))[0].ends_with("d: deep"));
     }

@@ -3,7 +3,7 @@
 //! In order: what a rule says of paths; what cannot be a find in such a file at all (a lock file, generated code, a bare value where values are
 //! quoted); stand-ins; pairs; the overlap of rules; and last the step down for tests and documentation.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{OnceLock, PoisonError, RwLock};
 
 use gix::bstr::BStr;
@@ -11,7 +11,7 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
 use super::placeholder::{is_default, placeholder};
-use super::{Candidate, Confidence, Note, Rule, Ruleset, Specificity, pair};
+use super::{Candidate, Confidence, Note, Rule, Ruleset, Specificity, most_specific, pair};
 
 /// What is known of the text that candidates were found in.
 #[derive(Debug, Clone, Copy)]
@@ -86,25 +86,19 @@ fn lower(candidate: &mut Candidate) {
     }
 }
 
-/// Of candidates whose secrets overlap the most specific rule's, then the surest, then the longest.
-fn without_overlap(rules: &Ruleset, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-    // A decoded secret shares its encoded run with its neighbours.
-    let (decoded, mut plain): (Vec<_>, Vec<_>) =
-        candidates.drain(..).partition(|candidate| !candidate.layers.is_empty());
-    plain.sort_by_key(|candidate| (candidate.secret.start, candidate.secret.end));
-    let rank = |candidate: &Candidate| {
-        let length = candidate.secret.len();
-        (rules.rule(candidate.rule).specificity(), candidate.confidence, length, std::cmp::Reverse(candidate.rule))
-    };
-    let mut kept: Vec<Candidate> = Vec::with_capacity(plain.len() + decoded.len());
-    for candidate in plain {
-        // What was kept does not overlap: those in the way are the last ones.
-        let in_way = kept.iter().rev().take_while(|other| other.secret.end > candidate.secret.start).count();
-        let rivals = kept.len() - in_way..kept.len();
-        if kept[rivals.clone()].iter().all(|other| rank(&candidate) > rank(other)) {
-            kept.truncate(rivals.start);
-            kept.push(candidate);
-        }
+/// Of candidates whose secrets overlap the one that says most. What was decoded shares its encoded run with its neighbours: they all stay, and what
+/// is known of the run itself by its name goes.
+fn without_overlap(rules: &Ruleset, candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let (decoded, mut kept): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|candidate| !candidate.layers.is_empty());
+    most_specific(rules, &mut kept);
+    if !decoded.is_empty() {
+        let runs: BTreeMap<usize, usize> = decoded.iter().map(|found| (found.secret.start, found.secret.end)).collect();
+        kept.retain(|candidate| {
+            let run = runs.range(..candidate.secret.end).next_back();
+            rules.rule(candidate.rule).specificity() != Specificity::Generic
+                || run.is_none_or(|(_, end)| *end <= candidate.secret.start)
+        });
     }
     kept.extend(decoded);
     kept
@@ -159,6 +153,7 @@ const BARE: &[&str] = &[
     "tfvars",
     "toml",
     "tpl",
+    "txt",
     "xml",
     "yaml",
     "yml",
@@ -208,7 +203,6 @@ const TESTS: &[&str] = &[
     "docs",
     "documentation",
     "e2e",
-    "integration",
     "bench",
     "benches",
     "benchmark",
@@ -242,84 +236,75 @@ const TESTS: &[&str] = &[
     "golden",
 ];
 
+/// Endings of prose, in which a value needs quotes to be one.
+const PROSE: &[&str] = &["1", "3", "5", "7", "8", "adoc", "asciidoc", "markdown", "md", "mdx", "rst", "tex", "textile"];
+
+/// Endings of what programs write: locks, maps, pictures, translations, certificates, signatures, answers of test vectors.
+const GENERATED: &[&str] = &[
+    "asc",
+    "crt",
+    "csr",
+    "kat",
+    "lock",
+    "map",
+    "pb",
+    "pem",
+    "po",
+    "pot",
+    "pub",
+    "rsp",
+    "sig",
+    "snap",
+    "sum",
+    "svg",
+    "tsbuildinfo",
+];
+
+/// Parts of the paths of such files, where a `/` stands before the path.
+const GENERATED_PARTS: &[&str] = &[
+    "-lock.",
+    ".lock.",
+    ".min.",
+    ".pb.go",
+    "/cassettes/",
+    "/i18n/",
+    "/locale/",
+    "/locales/",
+    "/translations/",
+    "/vectors/",
+    "_vectors.",
+    "test_vectors",
+    "testvectors",
+    "wycheproof",
+];
+
 impl Kind {
     fn of(path: Option<&[u8]>) -> Self {
         // Of a message or standard input nothing is known; it may well be a file of settings.
         let Some(path) = path else { return Self { has_bare_values: true, ..Self::default() } };
-        let path = path.to_ascii_lowercase();
-        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(&path);
+        let lower = [b"/", path.to_ascii_lowercase().as_slice()].concat();
+        let name = lower.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         let is_one_of = |word: &[u8], words: &[&str]| words.iter().any(|known| known.as_bytes() == word);
         let mut endings = name.rsplit(|byte| *byte == b'.');
-        let ending = endings.next().unwrap_or(name);
+        let ending = endings.next().unwrap_or_default();
         let before = endings.next().unwrap_or_default();
-        let is_prose = is_one_of(
-            ending,
-            &[
-                "md", "markdown", "mdx", "rst", "adoc", "asciidoc", "txt", "html", "htm", "tex", "po", "pot", "ipynb",
-                "1", "3", "5", "8",
-            ],
-        );
-        let has = |within: &str| memchr::memmem::find(&path, within.as_bytes()).is_some();
-        let words = path.split(|byte| !byte.is_ascii_alphanumeric());
+        let starts = |with: &[&str]| with.iter().any(|with| name.starts_with(with.as_bytes()));
+        let has = |part: &&str| memchr::memmem::find(&lower, part.as_bytes()).is_some();
+        let is_prose = is_one_of(ending, PROSE);
+        let has_bare_values = !name.contains(&b'.')
+            || is_one_of(ending, BARE)
+            || starts(&[".env", "env.", "dockerfile", "containerfile", "makefile", "docker-compose"])
+            || is_one_of(before, &["env", "yaml", "yml", "properties", "conf", "ini"]);
+        let is_word_of_test = |word: &[u8]| {
+            is_one_of(&word.to_ascii_lowercase(), TESTS)
+                || [b"Test".as_slice(), b"Tests", b"Spec"].iter().any(|end| word.ends_with(end))
+        };
         Self {
-            has_bare_values: !is_prose
-                && (is_one_of(ending, BARE)
-                    || name.starts_with(b".env")
-                    || name.starts_with(b"env.")
-                    || name.starts_with(b"dockerfile")
-                    || name.starts_with(b"containerfile")
-                    || ending == b"dockerfile"
-                    || name.starts_with(b"makefile")
-                    || name.starts_with(b"docker-compose")
-                    || is_one_of(before, &["env", "yaml", "yml", "properties", "conf", "ini"])
-                    || !name.contains(&b'.')),
-            is_test: is_prose && ending != b"txt"
-                || words
-                    .clone()
-                    .any(|word| is_one_of(word, TESTS) || word.ends_with(b"test") || word.ends_with(b"tests")),
-            is_generated: is_one_of(
-                ending,
-                &[
-                    "lock",
-                    "map",
-                    "sum",
-                    "pb",
-                    "svg",
-                    "snap",
-                    "ipynb",
-                    "po",
-                    "pot",
-                    "csr",
-                    "crt",
-                    "pem",
-                    "pub",
-                    "asc",
-                    "sig",
-                    "tsbuildinfo",
-                    "rsp",
-                    "kat",
-                ],
-            ) || is_one_of(name, LOCK_FILES)
-                || before == b"min"
-                || name.ends_with(b".pb.go")
-                || [
-                    ".min.",
-                    "-lock.",
-                    ".lock.",
-                    "wycheproof",
-                    "/vectors/",
-                    "_vectors.",
-                    "test_vectors",
-                    "testvectors",
-                    "/locales/",
-                    "/locale/",
-                    "/i18n/",
-                    "/translations/",
-                    "/cassettes/",
-                    "node_modules/.cache",
-                ]
-                .iter()
-                .any(|part| has(part)),
+            has_bare_values: has_bare_values && !is_prose,
+            is_test: is_prose || path.split(|byte| !byte.is_ascii_alphanumeric()).any(is_word_of_test),
+            is_generated: is_one_of(ending, GENERATED)
+                || is_one_of(name, LOCK_FILES)
+                || GENERATED_PARTS.iter().any(has),
         }
     }
 }
@@ -397,4 +382,142 @@ fn matches(regex: &str, path: &[u8]) -> bool {
     let is_match = is_match(&built);
     compiled.write().unwrap_or_else(PoisonError::into_inner).insert(regex.to_owned(), built);
     is_match
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::generic::Generic;
+    use super::super::{Engine, Layer, Rule};
+    use super::*;
+
+    const RULES: &str = "
+        [[rule]]
+        id = 'generic-password'
+        title = 'password'
+        severity = 'medium'
+        detector = 'generic-password'
+        [[rule]]
+        id = 'generic-assignment'
+        title = 'token'
+        severity = 'medium'
+        detector = 'generic-assignment'
+        [[rule]]
+        id = 'acme'
+        provider = 'Acme'
+        title = 'Acme token'
+        severity = 'high'
+        keywords = ['acme_']
+        pattern = 'acme_[0-9a-z]{12,24}'
+        confidence = 'high'
+        not_paths = ['^vendor/']";
+
+    /// The rules and confidences of what is found in a file of this path.
+    fn judged(path: Option<&str>, text: &str) -> Vec<(String, Confidence)> {
+        let rules = Ruleset::new(Rule::parse_all(RULES, "test").unwrap()).unwrap();
+        let generic = Generic::new(&rules);
+        let engine = Engine::new(rules, vec![Box::new(generic)]).unwrap();
+        let mut found = Vec::new();
+        engine.scan(text.as_bytes(), &mut found);
+        let place = Where { path: path.map(|path| path.into()), bytes: text.as_bytes() };
+        let told = |candidate: &Candidate| (engine.rules().rule(candidate.rule).id.clone(), candidate.confidence);
+        judge(engine.rules(), place, found).iter().map(told).collect()
+    }
+
+    fn one(rule: &str, confidence: Confidence) -> Vec<(String, Confidence)> {
+        vec![(rule.to_owned(), confidence)]
+    }
+
+    #[test]
+    fn bare_values_count_where_the_format_makes_them_values() {
+        let text = "password: kestrel-Mq71\n";
+        for path in ["app.yaml", ".env", "a/b.properties", "Dockerfile", "deploy/.env.production", "values.yaml.gotmpl"]
+        {
+            assert_eq!(judged(Some(path), text), one("generic-password", Confidence::Medium), "{path}");
+        }
+        for path in ["main.go", "README.md", "index.html", "lib.rs"] {
+            assert_eq!(judged(Some(path), text), [], "{path}");
+        }
+        assert_eq!(judged(None, text), one("generic-password", Confidence::Medium));
+    }
+
+    #[test]
+    fn tests_and_documentation_are_a_step_less_sure() {
+        let text = "password = \"kestrel-Mq71\"\nx = acme_q7x2m9k4v8z1\n";
+        let of = |path| judged(Some(path), text).into_iter().map(|(_, confidence)| confidence).collect::<Vec<_>>();
+        assert_eq!(of("src/app.py"), [Confidence::Medium, Confidence::High]);
+        for path in [
+            "tests/app.py",
+            "app_test.go",
+            "src/test/java/App.java",
+            "docs/app.py",
+            "README.md",
+            "examples/a.py",
+            "AppTests.cs",
+        ] {
+            assert_eq!(of(path), [Confidence::Low, Confidence::Medium], "{path}");
+        }
+        for path in ["src/latest/app.py", "contest.py", "attestation.py"] {
+            assert_eq!(of(path), [Confidence::Medium, Confidence::High], "{path}");
+        }
+    }
+
+    #[test]
+    fn generated_files_have_no_values_by_name() {
+        let text = "password = \"kestrel-Mq71\"\nx = acme_q7x2m9k4v8z1\n";
+        for path in ["package-lock.json", "app.min.js", "go.sum", "bundle.js.map", "web/yarn.lock", "locales/de.json"] {
+            assert_eq!(judged(Some(path), text), one("acme", Confidence::High), "{path}");
+        }
+        let long = format!("{}\n{text}", "x=1;".repeat(LONG_LINE / 4));
+        assert_eq!(judged(Some("app.js"), &long), one("acme", Confidence::High));
+        let short = format!("{}\n{text}", "x=1;\n".repeat(LONG_LINE / 4));
+        assert_eq!(judged(Some("app.js"), &short).len(), 2);
+    }
+
+    #[test]
+    fn stand_ins_and_defaults_are_shown_when_asked_for() {
+        for value in ["changeme", "Password123", "replace-me", "xxxxxxxxxxxx", "hunter2"] {
+            let text = format!("password = \"{value}\"");
+            assert_eq!(judged(Some("a.py"), &text), one("generic-password", Confidence::Info), "{value}");
+        }
+    }
+
+    #[test]
+    fn one_find_a_secret_and_rules_keep_to_their_paths() {
+        let text = "api_token = \"acme_q7x2m9k4v8z1w3\"";
+        assert_eq!(judged(Some("a.py"), text), one("acme", Confidence::High));
+        assert_eq!(judged(Some("vendor/a.py"), text), one("generic-assignment", Confidence::Medium));
+    }
+
+    #[test]
+    fn what_was_decoded_replaces_what_the_name_said() {
+        let rules = Ruleset::new(Rule::parse_all(RULES, "test").unwrap()).unwrap();
+        let candidate = |rule: &str, layers: Vec<Layer>| Candidate {
+            rule: rules.index(rule).unwrap(),
+            whole: 0..40,
+            secret: 10..40,
+            decoded: None,
+            layers,
+            confidence: Confidence::High,
+            severity: None,
+            notes: Vec::new(),
+            key_path: None,
+        };
+        let found = vec![
+            candidate("generic-password", Vec::new()),
+            candidate("acme", vec![Layer::Base64]),
+            candidate("acme", vec![Layer::Base64]),
+        ];
+        let place = Where { path: None, bytes: &[b'x'; 40] };
+        let kept = judge(&rules, place, found);
+        assert_eq!(kept.iter().map(|found| found.layers.len()).collect::<Vec<_>>(), [1, 1]);
+    }
+
+    #[test]
+    fn a_text_keeps_the_surest_finds() {
+        let text = "password = \"kestrel-Mq71\"\n".repeat(3_000) + "x = acme_q7x2m9k4v8z1\n";
+        let found = judged(Some("a.py"), &text);
+        assert_eq!(found.len(), MAX_FOUND);
+        assert_eq!(found.last().unwrap(), &("acme".to_owned(), Confidence::High));
+    }
 }

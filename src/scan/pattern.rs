@@ -34,8 +34,8 @@ pub struct Scratch {
 
 struct Compiled {
     regex: Regex,
-    /// The group that holds the credential.
-    group: usize,
+    /// The group that holds the credential, where it has a name for it.
+    group: Option<usize>,
 }
 
 /// The longest match of a pattern that has no bound, where its rule states none.
@@ -101,7 +101,10 @@ impl Pattern {
             if whole.start > keyword.start {
                 return None;
             }
-            let secret = captures.get_group(*group).map_or(whole.clone(), |group| group.start..group.end);
+            let mut groups = (1..captures.group_len()).filter(|at| group.is_none_or(|named| named == *at));
+            // Without a name, the first that took part in the match.
+            let secret = groups.find_map(|at| captures.get_group(at));
+            let secret = secret.map_or(whole.clone(), |group| group.start..group.end);
             return Some(Found { whole, secret });
         }
     }
@@ -112,8 +115,7 @@ impl Pattern {
             let built = Regex::builder().syntax(syntax).configure(Regex::config().utf8_empty(false)).build(&self.text);
             let regex = built.expect("the pattern was parsed when the rule was");
             let groups = regex.group_info();
-            let named = groups.to_index(regex_automata::PatternID::ZERO, "secret");
-            let group = named.unwrap_or_else(|| usize::from(regex.captures_len() > 1));
+            let group = groups.to_index(regex_automata::PatternID::ZERO, "secret");
             Compiled { regex, group }
         })
     }

@@ -107,7 +107,6 @@ const BLANKS: &[(&str, &str)] = &[
     ("$(", ")"),
     ("<%", "%>"),
     ("%(", ")s"),
-    ("<", ">"),
     ("[[", "]]"),
     ("{%", "%}"),
     ("#{", "}"),
@@ -272,6 +271,14 @@ pub fn placeholder(secret: &[u8], shown: usize) -> Option<&'static str> {
     // In a random value `%s` may stand by chance, but seldom at its end.
     if let Some(conversion) = CONVERSIONS.iter().find(|conversion| secret.ends_with(conversion.as_bytes())) {
         return Some(conversion);
+    }
+    let in_angles = |from: usize| {
+        let inside = secret[from + 1..].split(|byte| *byte == b'>').next().unwrap_or_default();
+        let closed = from + 1 + inside.len() < secret.len();
+        closed && inside.len() >= 3 && inside.iter().all(|byte| byte.is_ascii_alphabetic() || b" _-".contains(byte))
+    };
+    if memchr::memchr_iter(b'<', secret).any(in_angles) {
+        return Some("<");
     }
     let body = &secret[shown.min(secret.len())..];
     (body.len() >= 12 && !is_varied(body) || body.len() >= 6 && is_run(body)).then_some("repeated or counted up")

@@ -42,7 +42,7 @@ pub struct Rule {
     #[serde(default)]
     pub keyword_case: bool,
     /// A regular expression over bytes, in the syntax of the regex crate, without look-around or back-references. The group
-    /// `secret`, else the first group, else the whole match is the credential.
+    /// `secret`, else the first group that took part, else the whole match is the credential.
     #[serde(default)]
     pub pattern: Option<String>,
     /// A regular expression of the credential alone, which has no shape of its own: it counts where something is assigned to one of

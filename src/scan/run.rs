@@ -8,7 +8,7 @@ use super::decode::Decode;
 use super::generic::Generic;
 use super::judge::{Where, judge};
 use super::structure::detectors;
-use super::{Content, Engine, Findings, RuleError, Ruleset, Source, Unscanned};
+use super::{Content, Engine, Findings, RuleError, Ruleset, Source, Specificity, Unscanned};
 
 /// What looks through texts, as the settings of this run say. Shared by all threads.
 pub struct Scanner {
@@ -84,7 +84,7 @@ impl Scanner {
         coverage.bytes += part.own.end.min(part.bytes.len()).saturating_sub(part.own.start) as u64;
         coverage.binary += usize::from(is_first && part.content == Content::Binary);
         coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
-        let is_generic = |rule| rules.rule(rule).id.starts_with("generic-");
+        let is_generic = |rule| rules.rule(rule).specificity() == Specificity::Generic;
         if part.content == Content::Binary {
             candidates.retain(|candidate| !is_generic(candidate.rule));
         }

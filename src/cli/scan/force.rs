@@ -7,6 +7,7 @@ use super::super::session::Session;
 use super::super::shown;
 use super::args::RuleArgs;
 use crate::config::ScanSettings;
+use crate::document::nearest;
 use crate::git::{ObjectReader, Repository};
 use crate::host::{clock, files};
 use crate::scan::decode::Decode;
@@ -22,6 +23,8 @@ pub struct InForce {
     pub baseline: Option<Baseline>,
     /// Whether marks in files count.
     pub inline: bool,
+    /// The rules that were typed.
+    typed: Vec<String>,
 }
 
 /// Where the files lie that a repository brings to say what may stay.
@@ -58,6 +61,7 @@ impl InForce {
         }
         settings.only.extend(args.only.iter().cloned());
         settings.disabled.extend(args.skip_rule.iter().cloned());
+        let typed = args.only.iter().chain(&args.skip_rule).cloned().collect();
         let mut allow = Vec::new();
         let mut baseline = None;
         if !args.no_allow {
@@ -87,12 +91,25 @@ impl InForce {
                 (None, None) => None,
             };
         }
-        Ok(Self { settings, allow, baseline, inline: !args.no_inline && !args.no_allow })
+        Ok(Self { settings, allow, baseline, inline: !args.no_inline && !args.no_allow, typed })
     }
 
     /// The rules, compiled.
     pub fn scanner(&mut self, session: &Session) -> Result<Scanner, Failure> {
         let rules = self.settings.apply_to_rules(Ruleset::built_in()?)?;
+        for id in &self.typed {
+            // Looking for nothing would find nothing.
+            if self.settings.warnings.contains(&format!("there is no rule `{id}`")) {
+                let failure = Failure::new(Kind::Usage, format!("there is no rule `{}`", shown(id)));
+                let built_in = Ruleset::built_in()?;
+                let known =
+                    built_in.iter().map(|(_, rule)| rule).chain(&self.settings.rules).map(|rule| rule.id.as_str());
+                return Err(match nearest(id, known) {
+                    Some(meant) => failure.hint(format!("did you mean: --rule {meant}")),
+                    None => failure,
+                });
+            }
+        }
         for warning in std::mem::take(&mut self.settings.warnings) {
             session.warn(&shown(&warning).to_string());
         }

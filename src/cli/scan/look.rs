@@ -7,7 +7,7 @@ use gix::bstr::BString;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
-use crate::host::terminal::Progress;
+use crate::host::progress::Progress;
 use crate::scan::{
     ArchiveLimits, Content, Coverage, Findings, Member, Salt, Scanner, Source, Start, Unscanned, Window, is_archive,
     read_archive,

@@ -86,11 +86,16 @@ pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<
         None if source.unpushed => git::unpushed(&repository)?,
         None => git::Range::default(),
     };
-    scan_objects(source, rules, session, &repository, &range, Vec::new(), started)
+    let tip = source.commits.as_deref().map_or("HEAD", |words| words.rsplit("..").next().unwrap_or(words));
+    scan_objects(source, rules, session, &repository, &range, vec![tip.into()], started)
 }
 
 fn scan_files(source: &SourceArgs, rules: &RuleArgs, session: &Session, started: Instant) -> Result<Outcome, Failure> {
-    let repository = Repository::open(Path::new("."), &Default::default()).ok().filter(|found| !found.is_bare());
+    // The settings of what is looked through count.
+    let first = source.paths.iter().find(|path| path.as_os_str() != "-").map_or(Path::new("."), |path| path);
+    let first = if first.is_dir() { first } else { first.parent().unwrap_or(first) };
+    let first = if first.as_os_str().is_empty() { Path::new(".") } else { first };
+    let repository = Repository::open(first, &Default::default()).ok().filter(|found| !found.is_bare());
     let folder = force::folder(repository.as_ref());
     let in_force = InForce::read(session, &Place::Folder(&folder), rules)?;
     let (in_force, look) = prepare(in_force, source, session)?;

@@ -26,6 +26,8 @@ pub struct Brought {
     blobs: HashMap<(ObjectId, BString), NewBlob>,
     additions: Additions,
     changed_lines: bool,
+    /// What leads to what a range brings.
+    refs: Vec<BString>,
 }
 
 enum Item {
@@ -49,22 +51,22 @@ pub fn scan_staged(
     let head = repository.head_commit()?.map(|commit| reader.commit(commit)).transpose()?.flatten();
     let additions =
         Additions { boundary: head.into_iter().map(|commit| commit.tree).collect(), ..Additions::default() };
-    Ok(Brought { seen, commits: 0, reader, blobs, additions, changed_lines })
+    Ok(Brought { seen, commits: 0, reader, blobs, additions, changed_lines, refs: Vec::new() })
 }
 
-/// Looks through what a range brings: the versions of files, their names, messages, and `refs` by their names.
+/// Looks through what a range brings: the versions of files, their names, messages, and the names of the `refs` that lead to it.
 pub fn scan_range(
     session: &Session,
     look: &Look,
     repository: &Repository,
     range: &Range,
-    refs: impl IntoIterator<Item = BString>,
+    refs: Vec<BString>,
 ) -> Result<Brought, GitError> {
     let reader = repository.reader()?;
     let additions = repository.additions(&reader, range)?;
     let blobs = &additions.blobs;
     let mut items = names(blobs);
-    items.extend(refs.into_iter().map(Item::Name));
+    items.extend(refs.iter().cloned().map(Item::Name));
     items.extend(additions.commits.iter().map(|id| Item::Blob(Source::Commit(*id), *id)));
     items.extend(additions.tags.iter().map(|id| Item::Blob(Source::Tag(*id), *id)));
     let path = |blob: &NewBlob| Some(blob.path.clone()).filter(|path| !path.is_empty());
@@ -72,7 +74,7 @@ pub fn scan_range(
     let mut seen = look_through(session, look, &reader, items);
     seen.coverage.unscanned.extend(additions.unscanned.iter().cloned());
     let blobs = blobs.iter().map(|blob| ((blob.id, blob.path.clone()), blob.clone())).collect();
-    Ok(Brought { seen, commits: additions.commits.len(), reader, blobs, additions, changed_lines: false })
+    Ok(Brought { seen, commits: additions.commits.len(), reader, blobs, additions, changed_lines: false, refs })
 }
 
 /// The paths that were not there before, each once.
@@ -141,6 +143,16 @@ impl Brought {
                     || blob.before.iter().any(|old| before.has(*old, &blob.path, finding.fingerprint))
             };
             let mut old: Vec<bool> = finding.places.iter().map(is_old).collect();
+            // The same version of a file at another path brings nothing new.
+            let old_blobs: HashSet<ObjectId> = finding
+                .places
+                .iter()
+                .zip(&old)
+                .filter_map(|(place, old)| place.source.blob().filter(|_| *old))
+                .collect();
+            for (place, old) in finding.places.iter().zip(&mut old) {
+                *old |= place.source.blob().is_some_and(|blob| old_blobs.contains(&blob));
+            }
             // What is new comes first, as that is what has to be acted on.
             let is_new = old.iter().any(|old| !old);
             if is_new {
@@ -163,6 +175,7 @@ impl Brought {
                     first: Some(first),
                     paths: path.into_iter().collect(),
                     in_head,
+                    refs: self.refs.clone(),
                     ..History::default()
                 });
             }

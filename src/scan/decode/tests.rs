@@ -53,7 +53,8 @@ fn a_token_is_found_through_every_layer_and_at_its_own_bytes() {
         ] {
             let (found, unscanned) = scan(&engine, text.as_bytes());
             assert_eq!((found.len(), unscanned.len()), (1, 0), "{text}");
-            let decoded = found[0].decoded.as_ref().map_or(&text.as_bytes()[found[0].secret.clone()], |text| text.expose());
+            let decoded =
+                found[0].decoded.as_ref().map_or(&text.as_bytes()[found[0].secret.clone()], |text| text.expose());
             assert_eq!((decoded, found[0].layers.as_slice()), (TOKEN.as_bytes(), layers), "{text}");
         }
         // The digits that hold the token are the place, not the whole run.
@@ -78,11 +79,23 @@ fn strings_in_strings_and_urls() {
     let rules = || Ruleset::new(Rule::parse_all(rules, "test").unwrap()).unwrap();
     let engine = Engine::new(rules(), detectors(&rules(), 0, Decode::Promising)).unwrap();
     for (text, secret, layer) in [
-        (r#"{"c": "{\"auths\":{\"r\":{\"auth\":\"YWRhOmh1bnRlcjItY2FuYXJ5\"}}}"}"#, "YWRhOmh1bnRlcjItY2FuYXJ5", Layer::Escapes),
-        (r#"<c v="{&quot;auths&quot;:{&quot;r&quot;:{&quot;auth&quot;:&quot;YWRhOmh1bnRlcjItY2FuYXJ5&quot;}}}"/>"#, "YWRhOmh1bnRlcjItY2FuYXJ5", Layer::Escapes),
+        (
+            r#"{"c": "{\"auths\":{\"r\":{\"auth\":\"YWRhOmh1bnRlcjItY2FuYXJ5\"}}}"}"#,
+            "YWRhOmh1bnRlcjItY2FuYXJ5",
+            Layer::Escapes,
+        ),
+        (
+            r#"<c v="{&quot;auths&quot;:{&quot;r&quot;:{&quot;auth&quot;:&quot;YWRhOmh1bnRlcjItY2FuYXJ5&quot;}}}"/>"#,
+            "YWRhOmh1bnRlcjItY2FuYXJ5",
+            Layer::Escapes,
+        ),
         (r#"{"u":"https:\/\/ada:hunter2-canary@git.corp\/x"}"#, "hunter2-canary", Layer::Escapes),
         ("next=https%3A%2F%2Fada%3Ahunter2-canary%40git.corp%2Fx", "hunter2-canary", Layer::Percent),
-        ("Content-Transfer-Encoding: quoted-printable\n\nsee https=3A//ada:hunter2-=\ncanary@git.corp", "hunter2-=\ncanary", Layer::QuotedPrintable),
+        (
+            "Content-Transfer-Encoding: quoted-printable\n\nsee https=3A//ada:hunter2-=\ncanary@git.corp",
+            "hunter2-=\ncanary",
+            Layer::QuotedPrintable,
+        ),
     ] {
         let (found, _) = scan(&engine, text.as_bytes());
         assert_eq!(found.len(), 1, "{text}");
@@ -93,7 +106,8 @@ fn strings_in_strings_and_urls() {
 #[test]
 fn wrapped_base64_in_a_block_is_one_text() {
     let engine = engine(Decode::Promising);
-    let encoded = STANDARD.encode(format!("some words before the token that make it long enough to be wrapped {TOKEN} behind"));
+    let encoded =
+        STANDARD.encode(format!("some words before the token that make it long enough to be wrapped {TOKEN} behind"));
     let wrapped: Vec<&str> = encoded.as_bytes().chunks(40).map(|line| std::str::from_utf8(line).unwrap()).collect();
     let text = format!("a:\n  b: |\n    {}\n  c: d\n", wrapped.join("\n    "));
     let (found, _) = scan(&engine, text.as_bytes());
@@ -138,7 +152,8 @@ fn limits_are_said() {
 #[test]
 fn one_layer_more_than_the_limit_is_said_where_it_shows() {
     let rules = || Ruleset::new(Rule::parse_all(RULES, "test").unwrap()).unwrap();
-    let engine = Engine::new(rules(), vec![Box::new(Decoder::new(&rules(), Decode::Promising))]).unwrap().with_layers(1);
+    let engine =
+        Engine::new(rules(), vec![Box::new(Decoder::new(&rules(), Decode::Promising))]).unwrap().with_layers(1);
     let text = STANDARD.encode(STANDARD.encode(gzip(TOKEN.as_bytes())));
     let (found, unscanned) = scan(&engine, text.as_bytes());
     assert!(found.is_empty());

@@ -239,7 +239,7 @@ fn in_word(byte: u8) -> bool {
 /// Whether a value only repeats its name: `password: "password"`, `user_password = "userPassword"`.
 fn says_itself(name: &[u8], value: &[u8]) -> bool {
     let letters = |text: &[u8]| -> Vec<u8> {
-        text.iter().filter(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect()
+        text.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
     };
     let (name, value) = (letters(name), letters(value));
     !value.is_empty() && (name.ends_with(&value) || value.ends_with(&name) && value.len() <= name.len() + 4)

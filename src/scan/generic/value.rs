@@ -103,7 +103,8 @@ fn is_reference(value: &[u8]) -> bool {
         b"bao:",
         b"__",
     ];
-    const WITHIN: &[&[u8]] = &[b"${", b"#{", b"{{", b"$(", b"<%", b"%{", b"{0}", b"{}", b"\\(", b"$["];
+    const WITHIN: &[&[u8]] =
+        &[b"${", b"#{", b"{{", b"$(", b"<%", b"%{", b"{0}", b"{}", b"\\(", b"$[", b"\\x1b", b"\\033", b"\\e["];
     let converts = |three: &[u8]| three[0] == b'%' && b"svdq".contains(&three[1]) && !three[2].is_ascii_alphanumeric();
     STARTS.iter().any(|start| value.starts_with(start))
         || value.windows(3).any(converts)

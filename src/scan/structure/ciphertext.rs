@@ -7,8 +7,7 @@ use crate::scan::{Detector, Hit, Reach, Seen, Text};
 /// Marks ciphertext.
 pub struct Ciphertext;
 
-const ENDS: [Option<&[u8]>; 3] =
-    [Some(b"-----END AGE ENCRYPTED FILE-----"), Some(b"-----END PGP MESSAGE-----"), None];
+const ENDS: [Option<&[u8]>; 3] = [Some(b"-----END AGE ENCRYPTED FILE-----"), Some(b"-----END PGP MESSAGE-----"), None];
 
 impl Detector for Ciphertext {
     fn keywords(&self) -> &[&str] {
