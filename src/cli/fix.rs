@@ -54,8 +54,11 @@ pub fn run(args: FixArgs, session: &Session) -> Result<(), Failure> {
     let left = left(&files, session)?;
     if let [first, ..] = left.as_slice() {
         let counted = if left.len() == 1 { "1 finding is".to_owned() } else { format!("{} findings are", left.len()) };
-        return Err(Failure::new(Kind::Refused, format!("{counted} left in what was sealed: {}", first.fingerprint.short()))
-            .hint("the selection leaves them in clear, or they stand in a comment; see which: seal scan FILE"));
+        return Err(Failure::new(
+            Kind::Refused,
+            format!("{counted} left in what was sealed: {}", first.fingerprint.short()),
+        )
+        .hint("the selection leaves them in clear, or they stand in a comment; see which: seal scan FILE"));
     }
     Ok(())
 }
@@ -80,10 +83,14 @@ fn seal(file: &Path, args: &EncryptArgs, session: &Session) -> Result<Vec<String
             let history = is_in_head(file);
             target.replace(&sealed.bytes)?;
             let about = about.map_or_else(String::new, |object| format!("  {}", shown(&object.to_string())));
-            let values = if sealed.encrypted == 1 { "1 value".to_owned() } else { format!("{} values", sealed.encrypted) };
+            let values =
+                if sealed.encrypted == 1 { "1 value".to_owned() } else { format!("{} values", sealed.encrypted) };
             let mut lines = vec![format!("{title}{about}  {values} encrypted for {readers}")];
             lines.push(match history {
-                true => "  its history still has them in clear, and so has every clone: change them where they come from".to_owned(),
+                true => {
+                    "  its history still has them in clear, and so has every clone: change them where they come from"
+                        .to_owned()
+                }
                 false => "  whoever has read them still has them: change them where they come from".to_owned(),
             });
             if history && COMMANDS.iter().any(|command| command.name == "scrub") {
@@ -102,13 +109,15 @@ fn refuse_what_must_be_read(file: &Path, bytes: &[u8], format: Format) -> Result
             .hint("then change the value where it comes from: it was in clear")
     };
     if format == Format::Binary {
-        return Err(refuse("is neither YAML, JSON, dotenv nor INI: sealed, it would be one value that programs cannot read".into())
-            .hint(format!("if it is a file of keys: seal encrypt -i {}", many::title(file))));
+        return Err(refuse(
+            "is neither YAML, JSON, dotenv nor INI: sealed, it would be one value that programs cannot read".into(),
+        )
+        .hint(format!("if it is a file of keys: seal encrypt -i {}", many::title(file))));
     }
     let Ok(document) = Document::parse(bytes.to_vec(), format) else { return Ok(()) };
-    let objects: Vec<Object> =
-        document.roots().iter().filter_map(|root| Object::of(&document, &root.branch)).collect();
-    let is_sealable = |object: &Object| object.is_secret() || matches!(object.kind.as_str(), "List" | "SecretList" | "SopsSecret");
+    let objects: Vec<Object> = document.roots().iter().filter_map(|root| Object::of(&document, &root.branch)).collect();
+    let is_sealable =
+        |object: &Object| object.is_secret() || matches!(object.kind.as_str(), "List" | "SecretList" | "SopsSecret");
     match objects.first() {
         Some(first) if !objects.iter().any(is_sealable) => {
             Err(refuse(format!("is a {}, which the cluster reads as it is", shown(&first.kind))))
@@ -123,8 +132,10 @@ fn files_of(fingerprint: &str, session: &Session) -> Result<Vec<PathBuf>, Failur
     let meant: Vec<&Finding> =
         outcome.findings().iter().filter(|finding| finding.fingerprint.is_meant_by(fingerprint)).collect();
     match meant.as_slice() {
-        [] => Err(Failure::new(Kind::NotFound, format!("no finding of the work tree is called {}", shown(fingerprint)))
-            .hint("see those that are there: seal scan")),
+        [] => {
+            Err(Failure::new(Kind::NotFound, format!("no finding of the work tree is called {}", shown(fingerprint)))
+                .hint("see those that are there: seal scan"))
+        }
         [finding] => Ok(files(finding)),
         several => Err(several.iter().fold(
             Failure::new(Kind::Usage, format!("several findings are called {}", shown(fingerprint))),

@@ -247,7 +247,9 @@ impl Findings {
                 _ => None,
             });
             let part_of = match with {
-                Some(id) => wholes.get(id).filter(|(span, _)| span.contains(&place.secret.start)).map(|(_, whole)| *whole),
+                Some(id) => {
+                    wholes.get(id).filter(|(span, _)| span.contains(&place.secret.start)).map(|(_, whole)| *whole)
+                }
                 None => {
                     wholes.insert(&rule.id, (place.whole.clone(), fingerprint));
                     None
