@@ -17,6 +17,7 @@ mod documents;
 mod edit;
 mod exec;
 mod faults;
+mod fix;
 mod git;
 mod help;
 mod history;

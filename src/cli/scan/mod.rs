@@ -195,6 +195,11 @@ impl Outcome {
         &self.findings
     }
 
+    /// The findings themselves.
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.findings
+    }
+
     /// How long it took, in seconds.
     pub fn seconds(&self) -> f64 {
         self.seconds
