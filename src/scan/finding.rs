@@ -197,7 +197,9 @@ impl Findings {
                 for range in [&mut place.secret, &mut place.whole] {
                     *range = range.start + start.offset..range.end + start.offset;
                 }
-                for (line, column) in [(&mut place.line, &mut place.column), (&mut place.end_line, &mut place.end_column)] {
+                for (line, column) in
+                    [(&mut place.line, &mut place.column), (&mut place.end_line, &mut place.end_column)]
+                {
                     *column += if *line == 1 { start.columns } else { 0 };
                     *line += start.lines;
                 }

@@ -28,10 +28,10 @@ mod rule;
 mod ruleset;
 mod run;
 
-pub use archive::{ArchiveLimits, Member, is_archive, read_archive};
 pub use allow::{
     Allow, AllowError, Applied, Paths, Suppressing, Used, is_called, is_fingerprint, migrate_gitleaksignore, parse_date,
 };
+pub use archive::{ArchiveLimits, Member, is_archive, read_archive};
 pub use baseline::{Baseline, BaselineError, Difference};
 pub use candidate::{Candidate, Confidence, Layer, Note, Severity};
 pub use content::Content;

@@ -18,6 +18,7 @@ mod edit;
 mod exec;
 mod faults;
 mod git;
+mod gitleaks;
 mod help;
 mod house;
 mod layout;

@@ -349,7 +349,7 @@ fn hostile_texts_stay_texts() {
         }
         let report = sample.report(options());
         let mut brief = Vec::new();
-        report::write_brief("stopped", &report, &mut brief).unwrap();
+        report::write_brief("stopped", &[], &report, &mut brief).unwrap();
         let brief = String::from_utf8(brief).unwrap();
         let explained = report::explain(&report, &sample.findings[0]);
         for text in [brief, explained] {
@@ -390,7 +390,7 @@ fn a_hook_says_what_stopped_it_in_twenty_lines() {
     let sample = sample();
     let write = |report: &Report<'_>| {
         let mut out = Vec::new();
-        report::write_brief("seal: push to origin stopped: 3 secrets", report, &mut out).unwrap();
+        report::write_brief("seal: push to origin stopped: 3 secrets", &[], report, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
     snapshot("brief.txt", &write(&sample.report(options())));

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::RuleArgs;
 use super::super::failure::{Failure, Kind};
 use super::super::session::Session;
 use super::super::shown;
+use super::args::RuleArgs;
 use crate::config::ScanSettings;
 use crate::git::{ObjectReader, Repository};
 use crate::host::{clock, files};
@@ -43,9 +43,16 @@ impl InForce {
         let own = SETTINGS.into_iter().map(PathBuf::from).find(|path| !matches!(place.read(path), Ok(None)));
         let mut settings = match (typed, own) {
             (Some(path), _) => ScanSettings::load(path, &mut |path| Place::typed(path))?,
+            (None, _) if args.settings_text.is_some() => {
+                let mut first = args.settings_text.clone();
+                let mut read = |path: &Path| first.take().map_or_else(|| Place::typed(path), Ok);
+                ScanSettings::load(Path::new("GITLEAKS_CONFIG_TOML"), &mut read)?
+            }
             (None, Some(path)) => {
                 // A repository says what may stay in it; it has no say in what else of the disk is read.
-                ScanSettings::load(&path, &mut |path| place.read(path)?.ok_or_else(|| "there is no such file".to_owned()))?
+                ScanSettings::load(&path, &mut |path| {
+                    place.read(path)?.ok_or_else(|| "there is no such file".to_owned())
+                })?
             }
             (None, None) => ScanSettings::default(),
         };
@@ -61,14 +68,21 @@ impl InForce {
             allow.append(&mut settings.allow);
             let ours = Path::new(IGNORE);
             if let Some(text) = place.read(ours).map_err(|why| usage(ours, &why))? {
-                allow.extend(Allow::parse_all(&text, IGNORE).map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))?);
+                allow.extend(
+                    Allow::parse_all(&text, IGNORE)
+                        .map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))?,
+                );
             }
             let theirs = Path::new(".gitleaksignore");
-            if let Some(text) = place.read(theirs).map_err(|why| usage(theirs, &why))? {
-                let (entries, bad) = Allow::parse_gitleaksignore(&text, ".gitleaksignore");
+            let mut texts = vec![(theirs, place.read(theirs).map_err(|why| usage(theirs, &why))?)];
+            for file in &args.gitleaksignores {
+                texts.push((file, Some(Place::typed(file).map_err(|why| usage(file, &why))?)));
+            }
+            for (file, text) in texts {
+                let (entries, bad) = Allow::parse_gitleaksignore(&text.unwrap_or_default(), &file.to_string_lossy());
                 allow.extend(entries);
                 for line in bad {
-                    session.warn(&format!(".gitleaksignore:{line} is not an entry"));
+                    session.warn(&format!("{}:{line} is not an entry", shown(file)));
                 }
             }
             baseline = match (&args.baseline, &settings.baseline) {
@@ -97,7 +111,8 @@ impl InForce {
     pub fn apply(&self, findings: &mut Vec<Finding>, rules: &Ruleset) -> Applied {
         self.settings.drop_unreported(findings, rules);
         let now = clock::seconds();
-        let suppressing = Suppressing { inline: self.inline, allow: &self.allow, baseline: self.baseline.as_ref(), now };
+        let suppressing =
+            Suppressing { inline: self.inline, allow: &self.allow, baseline: self.baseline.as_ref(), now };
         suppressing.apply(findings, rules)
     }
 }
@@ -141,7 +156,8 @@ pub fn folder(repository: Option<&Repository>) -> PathBuf {
 
 /// Reads a baseline.
 pub fn parse_baseline(file: &Path, text: &str) -> Result<Baseline, Failure> {
-    Baseline::parse(text, &file.to_string_lossy()).map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))
+    Baseline::parse(text, &file.to_string_lossy())
+        .map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))
 }
 
 fn usage(file: &Path, why: &str) -> Failure {
