@@ -67,9 +67,7 @@ impl ObjectReader {
     pub fn read<'b>(&self, id: ObjectId, buffer: &'b mut Vec<u8>) -> Result<Option<Data<'b>>, GitError> {
         for (number, store) in self.stores.iter().enumerate() {
             if store.exists(&id) || number + 1 == self.stores.len() {
-                return store
-                    .try_find(&id, buffer)
-                    .map_err(|error| GitError::new(format!("read the object {id}"), error));
+                return store.try_find(&id, buffer).map_err(|error| GitError::new(format!("read the object {id}"), error));
             }
         }
         Ok(None)

@@ -78,10 +78,7 @@ impl Repository {
     pub fn of(folder: &Path) -> Result<Self, GitError> {
         let repository = Self::discover(folder)?;
         if repository.is_bare() {
-            return Err(GitError::new(
-                format!("open a git repository at {}", folder.display()),
-                "it has no working tree",
-            ));
+            return Err(GitError::new(format!("open a git repository at {}", folder.display()), "it has no working tree"));
         }
         Ok(repository)
     }
@@ -168,8 +165,7 @@ impl Repository {
 
     /// The commits at which history was cut off when it was fetched: their parents are not there, and nothing is amiss.
     pub(super) fn shallow(&self) -> Result<HashSet<ObjectId>, GitError> {
-        let commits =
-            self.inner.shallow_commits().map_err(|error| GitError::new("read where history is cut off", error))?;
+        let commits = self.inner.shallow_commits().map_err(|error| GitError::new("read where history is cut off", error))?;
         Ok(commits.map(|commits| commits.iter().copied().collect()).unwrap_or_default())
     }
 

@@ -78,13 +78,7 @@ struct Walk<'w, 'v> {
 
 impl Walk<'_, '_> {
     /// Reads one file. An error is one that ends the archive around it too; what is wrong with the file alone was reported.
-    fn open(
-        &mut self,
-        names: &mut Vec<BString>,
-        reader: &mut dyn Read,
-        depth: usize,
-        around: Option<Kind>,
-    ) -> io::Result<()> {
+    fn open(&mut self, names: &mut Vec<BString>, reader: &mut dyn Read, depth: usize, around: Option<Kind>) -> io::Result<()> {
         let mut start = Vec::with_capacity(512);
         (&mut *reader).take(512).read_to_end(&mut start)?;
         let kind = Kind::of(&start);
@@ -111,13 +105,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn compressed(
-        &mut self,
-        names: &mut Vec<BString>,
-        decoder: &mut dyn Read,
-        kind: Kind,
-        depth: usize,
-    ) -> io::Result<()> {
+    fn compressed(&mut self, names: &mut Vec<BString>, decoder: &mut dyn Read, kind: Kind, depth: usize) -> io::Result<()> {
         let name = names.last().map(|name| without_extension(name)).unwrap_or_default();
         let mut inner = Counted { inner: decoder, budget: self.budget, count: &self.budget.output };
         names.push(name);
@@ -248,8 +236,8 @@ impl Budget {
 
     fn check(&self) -> io::Result<()> {
         let (input, output) = (self.input.get(), self.output.get());
-        let is_over =
-            output > self.limits.bytes || output > self.limits.free && output > input.saturating_mul(self.limits.ratio);
+        let is_over = output > self.limits.bytes
+            || output > self.limits.free && output > input.saturating_mul(self.limits.ratio);
         if is_over { Err(io::Error::other(Over)) } else { Ok(()) }
     }
 }
@@ -447,10 +435,7 @@ mod tests {
         assert_eq!(found[2], long);
         assert_eq!(found[3], "a > l.tar.zst > l.tar > etc/env: one");
         assert_eq!(found[6], "a > c.json: {}");
-        assert_eq!(
-            all(&zip(&[("x/.env", b"four"), ("b.gz", &gzip(b"five"))])),
-            ["a > x/.env: four", "a > b.gz > b: five"]
-        );
+        assert_eq!(all(&zip(&[("x/.env", b"four"), ("b.gz", &gzip(b"five"))])), ["a > x/.env: four", "a > b.gz > b: five"]);
         assert_eq!(all(b"plain"), ["a: plain"]);
     }
 

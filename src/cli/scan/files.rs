@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use gix::bstr::{BString, ByteSlice as _};
 
+use super::look::{Look, Seen};
 use super::super::failure::{Failure, Kind};
 use super::super::session::Session;
 use super::super::shown;
-use super::look::{Look, Seen};
 use crate::git::Repository;
 use crate::host::files;
 use crate::host::tree::{self, Tree, TreeOptions};
@@ -54,8 +54,7 @@ pub fn scan(
                 before.missed(namer.item(&error.path).name, Unscanned::Unreadable);
             }
         } else {
-            let file =
-                if metadata.is_symlink() { path.canonicalize().unwrap_or_else(|_| path.clone()) } else { path.clone() };
+            let file = if metadata.is_symlink() { path.canonicalize().unwrap_or_else(|_| path.clone()) } else { path.clone() };
             items.push(Item { name: namer.item(path).name, file });
         }
     }
@@ -83,18 +82,12 @@ fn one(look: &Look, item: Item, seen: &mut Seen) {
 fn tracked(repository: Option<&Repository>, folder: &Path, tree: &Tree) -> Vec<PathBuf> {
     let (Some(repository), Ok(full)) = (repository, folder.canonicalize()) else { return Vec::new() };
     let Ok(below) = full.strip_prefix(repository.root()) else { return Vec::new() };
-    let walked: HashSet<&Path> =
-        tree.files.iter().chain(&tree.links).filter_map(|file| file.strip_prefix(folder).ok()).collect();
-    let paths = repository
-        .tracked()
-        .unwrap_or_default()
-        .into_iter()
-        .map(|path| PathBuf::from(std::ffi::OsString::from_vec(path.into())));
+    let walked: HashSet<&Path> = tree.files.iter().chain(&tree.links).filter_map(|file| file.strip_prefix(folder).ok()).collect();
+    let paths = repository.tracked().unwrap_or_default().into_iter().map(|path| PathBuf::from(std::ffi::OsString::from_vec(path.into())));
     let inside = paths.filter_map(|path| path.strip_prefix(below).map(Path::to_owned).ok());
     let missing = inside.filter(|path| !walked.contains(path.as_path()));
     // Another repository may lie where the index has a file.
-    let is_file =
-        |path: &PathBuf| tree::kind_within(folder, path).is_some_and(|kind| kind.is_file() || kind.is_symlink());
+    let is_file = |path: &PathBuf| tree::kind_within(folder, path).is_some_and(|kind| kind.is_file() || kind.is_symlink());
     missing.filter(is_file).map(|path| folder.join(path)).collect()
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::args::RuleArgs;
 use super::super::failure::{Failure, Kind};
 use super::super::session::Session;
 use super::super::shown;
-use super::args::RuleArgs;
 use crate::config::ScanSettings;
 use crate::git::{ObjectReader, Repository};
 use crate::host::{clock, files};
@@ -50,9 +50,7 @@ impl InForce {
             }
             (None, Some(path)) => {
                 // A repository says what may stay in it; it has no say in what else of the disk is read.
-                ScanSettings::load(&path, &mut |path| {
-                    place.read(path)?.ok_or_else(|| "there is no such file".to_owned())
-                })?
+                ScanSettings::load(&path, &mut |path| place.read(path)?.ok_or_else(|| "there is no such file".to_owned()))?
             }
             (None, None) => ScanSettings::default(),
         };
@@ -68,10 +66,7 @@ impl InForce {
             allow.append(&mut settings.allow);
             let ours = Path::new(IGNORE);
             if let Some(text) = place.read(ours).map_err(|why| usage(ours, &why))? {
-                allow.extend(
-                    Allow::parse_all(&text, IGNORE)
-                        .map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))?,
-                );
+                allow.extend(Allow::parse_all(&text, IGNORE).map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))?);
             }
             let theirs = Path::new(".gitleaksignore");
             let mut texts = vec![(theirs, place.read(theirs).map_err(|why| usage(theirs, &why))?)];
@@ -111,8 +106,7 @@ impl InForce {
     pub fn apply(&self, findings: &mut Vec<Finding>, rules: &Ruleset) -> Applied {
         self.settings.drop_unreported(findings, rules);
         let now = clock::seconds();
-        let suppressing =
-            Suppressing { inline: self.inline, allow: &self.allow, baseline: self.baseline.as_ref(), now };
+        let suppressing = Suppressing { inline: self.inline, allow: &self.allow, baseline: self.baseline.as_ref(), now };
         suppressing.apply(findings, rules)
     }
 }
@@ -156,8 +150,7 @@ pub fn folder(repository: Option<&Repository>) -> PathBuf {
 
 /// Reads a baseline.
 pub fn parse_baseline(file: &Path, text: &str) -> Result<Baseline, Failure> {
-    Baseline::parse(text, &file.to_string_lossy())
-        .map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))
+    Baseline::parse(text, &file.to_string_lossy()).map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))
 }
 
 fn usage(file: &Path, why: &str) -> Failure {

@@ -9,8 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::host::terminal::Progress;
 use crate::scan::{
-    ArchiveLimits, Content, Coverage, Findings, Member, Part, Salt, Scanner, Source, Start, Unscanned, is_archive,
-    read_archive,
+    ArchiveLimits, Content, Coverage, Findings, Member, Part, Salt, Scanner, Source, Start, Unscanned, is_archive, read_archive,
 };
 
 /// What looks through texts, as this run is told to. Shared by all threads.

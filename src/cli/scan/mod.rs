@@ -19,8 +19,8 @@ use super::failure::{Failure, Kind};
 use super::session::Session;
 use super::shown;
 use crate::git::{self, GitError, RefUpdate, Repository};
-use crate::host::tree::TreeOptions;
 use crate::host::{clock, target};
+use crate::host::tree::TreeOptions;
 use crate::report::{self, Format, Report};
 use crate::scan::{Applied, ArchiveLimits, Coverage, Finding, Findings};
 use args::{Progress, ScanCommand, TellArgs};
@@ -63,12 +63,7 @@ pub fn run(args: ScanArgs, session: &Session) -> Result<(), Failure> {
 /// Looks through what the words name.
 pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<Outcome, Failure> {
     let started = Instant::now();
-    let is_git = source.staged
-        || source.commits.is_some()
-        || source.pre_push.is_some()
-        || source.pre_receive
-        || source.unpushed
-        || source.everything;
+    let is_git = source.staged || source.commits.is_some() || source.pre_push.is_some() || source.pre_receive || source.unpushed || source.everything;
     if !is_git {
         return scan_files(source, rules, session, started);
     }
@@ -176,14 +171,7 @@ fn refs(updates: &[RefUpdate]) -> Vec<gix::bstr::BString> {
 }
 
 impl Outcome {
-    fn new(
-        in_force: InForce,
-        look: Look,
-        mut findings: Vec<Finding>,
-        seen: Seen,
-        commits: Option<usize>,
-        started: Instant,
-    ) -> Self {
+    fn new(in_force: InForce, look: Look, mut findings: Vec<Finding>, seen: Seen, commits: Option<usize>, started: Instant) -> Self {
         let applied = in_force.apply(&mut findings, look.scanner.engine.rules());
         let mut coverage = seen.coverage;
         coverage.unscanned.sort();
@@ -211,13 +199,7 @@ impl Outcome {
             ..report::Options::default()
         };
         let engine = &self.look.scanner.engine;
-        Report {
-            rules: engine.rules(),
-            findings: &self.findings,
-            coverage: &self.coverage,
-            applied: &self.applied,
-            options,
-        }
+        Report { rules: engine.rules(), findings: &self.findings, coverage: &self.coverage, applied: &self.applied, options }
     }
 
     /// Writes the reports that were asked for.
@@ -240,17 +222,15 @@ impl Outcome {
             let terminal = session.terminal();
             (terminal.answers_are_seen(), terminal.colours_answers(), terminal.is_utf8(), terminal.width())
         };
-        let reveals = options.redaction.of(b"0123456789abcdef0123456789abcdef")
-            != report::redacted(b"0123456789abcdef0123456789abcdef");
+        let reveals = options.redaction.of(b"0123456789abcdef0123456789abcdef") != report::redacted(b"0123456789abcdef0123456789abcdef");
         if tell.format == Format::Human && reveals && !seen {
             return Err(Failure::new(Kind::Usage, "secrets are shown to people only at a terminal")
                 .hint("for a program: --format json --show-secrets"));
         }
         let write = |format, report: &Report<'_>| {
             let mut bytes = Vec::new();
-            report::write(format, report, &mut bytes).map_err(|error| {
-                Failure::new(Kind::Usage, format!("cannot write the report: {}", shown(&error.to_string())))
-            })?;
+            report::write(format, report, &mut bytes)
+                .map_err(|error| Failure::new(Kind::Usage, format!("cannot write the report: {}", shown(&error.to_string()))))?;
             Ok::<_, Failure>(bytes)
         };
         for destination in &tell.output {
