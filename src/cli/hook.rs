@@ -37,7 +37,9 @@ enum HookCommand {
 /// Takes pre-commit, pre-push and commit-msg where none is named; pre-receive in a bare repository. A hook that stands there is kept
 /// beside ours and runs before it.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  seal hook install\n  seal hook install pre-push\n  seal hook install --print lefthook")]
+#[command(
+    after_help = "Examples:\n  seal hook install\n  seal hook install pre-push\n  seal hook install --print lefthook"
+)]
 struct InstallArgs {
     /// Which hooks
     #[arg(value_name = "HOOK")]
@@ -52,7 +54,9 @@ struct InstallArgs {
 
 /// Do what a hook does; git calls it
 #[derive(Args)]
-#[command(after_help = "Examples:\n  seal hook run pre-commit\n  seal hook run pre-push origin https://example.com/a.git < /dev/null")]
+#[command(
+    after_help = "Examples:\n  seal hook run pre-commit\n  seal hook run pre-push origin https://example.com/a.git < /dev/null"
+)]
 struct RunArgs {
     /// Which hook
     #[arg(value_name = "HOOK")]
@@ -132,8 +136,11 @@ fn install(args: &InstallArgs, session: &Session) -> Result<(), Failure> {
     }
     let (repository, folder) = place(session)?;
     if folder.ends_with(".husky/_") || folder.ends_with(".husky") {
-        return Err(Failure::new(Kind::Refused, format!("the hooks in {} are husky's, which writes them anew", shown(&folder)))
-            .hint("see what to write into its files: seal hook install --print husky"));
+        return Err(Failure::new(
+            Kind::Refused,
+            format!("the hooks in {} are husky's, which writes them anew", shown(&folder)),
+        )
+        .hint("see what to write into its files: seal hook install --print husky"));
     }
     if !args.shared && !repository.owns(&folder) {
         return Err(Failure::new(
@@ -143,7 +150,8 @@ fn install(args: &InstallArgs, session: &Session) -> Result<(), Failure> {
         .hint("if it is for all repositories that use that folder: seal hook install --shared"));
     }
     if let Some(config) = LEFTHOOK.into_iter().find(|name| repository.root().join(name).is_file()) {
-        session.warn(&format!("{config} is there: lefthook replaces hook files; see seal hook install --print lefthook"));
+        session
+            .warn(&format!("{config} is there: lefthook replaces hook files; see seal hook install --print lefthook"));
     }
     std::fs::create_dir_all(&folder)
         .map_err(|error| Failure::new(Kind::Output, format!("cannot make {}: {error}", shown(&folder))))?;
@@ -158,7 +166,9 @@ fn install(args: &InstallArgs, session: &Session) -> Result<(), Failure> {
         session.say(&match file.install()? {
             HookChange::None => format!("{:<12} {path} calls seal already", hook.name()),
             HookChange::Done => format!("{:<12} wrote {path}", hook.name()),
-            HookChange::WithKept => format!("{:<12} wrote {path}; the one before it is {path}{kept} and runs first", hook.name()),
+            HookChange::WithKept => {
+                format!("{:<12} wrote {path}; the one before it is {path}{kept} and runs first", hook.name())
+            }
         });
     }
     session.say("next  seal hook status; take it out again: seal hook uninstall");
@@ -221,9 +231,13 @@ fn run_hook(hook: Hook, args: &[OsString], session: &Session) -> Result<(), Fail
     }
     // Only git's own call of the hook file leads to what lies beside it, never a config.
     if let Some(kept) = session.environment.path(Variable::SealHook).and_then(|path| git::kept_program(&path)) {
-        let code = process::run_with_input(&kept, args, &input).map_err(|error| Failure::new(Kind::Refused, shown(&error.to_string()).to_string()))?;
+        let code = process::run_with_input(&kept, args, &input)
+            .map_err(|error| Failure::new(Kind::Refused, shown(&error.to_string()).to_string()))?;
         if code != 0 {
-            return Err(Failure::new(Kind::Child(u8::try_from(code).unwrap_or(1)), "the hook that was there before failed"));
+            return Err(Failure::new(
+                Kind::Child(u8::try_from(code).unwrap_or(1)),
+                "the hook that was there before failed",
+            ));
         }
     }
     let word = |at: usize| args.get(at).map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
@@ -289,13 +303,16 @@ fn verdict(hook: Hook, outcome: &Outcome, remote: &str, session: &Session) -> Re
         Hook::PreCommit => format!("seal: commit stopped: {secrets} in what is staged"),
         Hook::CommitMsg => format!("seal: commit stopped: {secrets} in its message"),
         Hook::PrePush => {
-            format!("seal: push to {} stopped: {secrets} in {brought} that it does not have ({seconds:.2} s)", shown(remote))
+            format!(
+                "seal: push to {} stopped: {secrets} in {brought} that it does not have ({seconds:.2} s)",
+                shown(remote)
+            )
         }
         Hook::PreReceive => format!("seal: push refused: {secrets} in {brought}"),
     };
     let advice = match hook {
         Hook::PreReceive => Vec::new(),
-        _ => advice(hook, &stopping),
+        _ => advice(hook, &stopping, session),
     };
     let mut bytes = Vec::new();
     let written = match hook {
@@ -309,7 +326,7 @@ fn verdict(hook: Hook, outcome: &Outcome, remote: &str, session: &Session) -> Re
 }
 
 /// What to do besides taking the secret out: the way of git, for commits that nobody else has.
-fn advice(hook: Hook, stopping: &[&Finding]) -> Vec<String> {
+fn advice(hook: Hook, stopping: &[&Finding], session: &Session) -> Vec<String> {
     let places = stopping.iter().flat_map(|finding| &finding.places);
     let has_fix = super::COMMANDS.iter().any(|command| command.name == "fix");
     let file = places.clone().find_map(|place| place.source.path().map(|path| shown(&path.to_string()).to_string()));
@@ -325,11 +342,21 @@ fn advice(hook: Hook, stopping: &[&Finding]) -> Vec<String> {
             if commits.clone().next().is_some() && commits.clone().all(|history| !history.in_head) {
                 lines.push("the files at HEAD are clean, but the older commits would publish it".to_owned());
             }
-            if let Some(first) = first {
-                let id = first.id.to_hex_with_len(10);
-                lines.push(format!("these commits are still only here: git rebase -i {id}^, mark {id} `edit`, take it out,"));
-                lines.push("              git commit -a --amend --no-edit && git rebase --continue".to_owned());
+            let repository = Repository::open(Path::new("."), &session.environment).ok();
+            let Some((first, repository)) = first.zip(repository) else { return lines };
+            if repository.head_commit().ok().flatten() == Some(first.id) {
+                lines.push("then:         git commit -a --amend (the commit is still only here)".to_owned());
+                return lines;
             }
+            let parents = repository.reader().and_then(|reader| reader.commit(first.id)).ok().flatten();
+            let is_root = parents.is_some_and(|commit| commit.parents.is_empty());
+            let id = first.id.to_hex_with_len(10);
+            let onto = if is_root { "--root".to_owned() } else { format!("{id}^") };
+            lines.push(format!(
+                "then:         git rebase -i {onto} (these commits are still only here), mark {id} `edit`,"
+            ));
+            lines
+                .push("              take it out, git commit -a --amend --no-edit && git rebase --continue".to_owned());
         }
         Hook::CommitMsg | Hook::PreReceive => {}
     }
@@ -337,7 +364,12 @@ fn advice(hook: Hook, stopping: &[&Finding]) -> Vec<String> {
 }
 
 /// What whoever pushed is told by the receiving side.
-fn generic(heading: &str, stopping: &[&Finding], report: &report::Report<'_>, out: &mut Vec<u8>) -> std::io::Result<()> {
+fn generic(
+    heading: &str,
+    stopping: &[&Finding],
+    report: &report::Report<'_>,
+    out: &mut Vec<u8>,
+) -> std::io::Result<()> {
     use std::io::Write as _;
     writeln!(out, "{heading}")?;
     for finding in stopping.iter().take(12) {

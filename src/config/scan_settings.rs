@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::foreign_rules::{self, Overlay};
-use super::nearest;
+use crate::document::nearest;
 use crate::scan::{
     Allow, Confidence, Finding, Paths, Rule, RuleError, Ruleset, Salt, Severity, is_called, is_fingerprint, parse_date,
 };

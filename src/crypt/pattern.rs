@@ -12,13 +12,24 @@ use regex::bytes::Regex;
 #[derive(Clone)]
 pub struct Pattern {
     text: String,
-    regex: Regex,
+    search: Search,
+}
+
+#[derive(Clone)]
+enum Search {
+    /// It is one of these words, and nothing else: `^(data|stringData)$`.
+    Words(Vec<String>),
+    Regex(Regex),
 }
 
 impl Pattern {
     /// Compiles `text`, which is in Go's syntax.
     pub fn new(text: &str) -> Result<Self, PatternError> {
         let fail = |problem| PatternError { text: text.to_owned(), problem };
+        // What nearly every file of a Secret has. To compile an expression takes as long as to parse the file.
+        if let Some(words) = words(text) {
+            return Ok(Self { text: text.to_owned(), search: Search::Words(words) });
+        }
         let regex = Regex::new(&translate(text, None).map_err(fail)?).map_err(|error| {
             fail(match error {
                 regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
@@ -29,7 +40,7 @@ impl Pattern {
                 }
             })
         })?;
-        Ok(Self { text: text.to_owned(), regex })
+        Ok(Self { text: text.to_owned(), search: Search::Regex(regex) })
     }
 
     /// As it was written.
@@ -39,8 +50,22 @@ impl Pattern {
 
     /// Whether it is found anywhere in `bytes`.
     pub fn is_match(&self, bytes: &[u8]) -> bool {
-        self.regex.is_match(bytes)
+        match &self.search {
+            Search::Words(words) => words.iter().any(|word| word.as_bytes() == bytes),
+            Search::Regex(regex) => regex.is_match(bytes),
+        }
     }
+}
+
+/// The words of a pattern that is `^word$` or `^(word|…)$`.
+fn words(text: &str) -> Option<Vec<String>> {
+    let inner = text.strip_prefix('^')?.strip_suffix('$')?;
+    let words = match inner.strip_prefix('(') {
+        Some(rest) => rest.strip_suffix(')')?.split('|').collect(),
+        None => vec![inner],
+    };
+    let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    words.iter().all(is_word).then(|| words.into_iter().map(str::to_owned).collect())
 }
 
 impl fmt::Debug for Pattern {
@@ -450,5 +475,21 @@ mod tests {
     fn a_pattern_cannot_grow_without_bound() {
         let error = Pattern::new("((((a{1000}){1000}){1000}){1000})").expect_err("too large");
         assert_eq!(error.problem, "it is too large");
+    }
+
+    #[test]
+    fn plain_words_match_as_the_expression_does() {
+        for text in ["^data$", "^(data|stringData)$", "^()$", "^(|a)$", "^a_1$"] {
+            let quick = Pattern::new(text).expect("compiles");
+            assert!(matches!(quick.search, Search::Words(_)), "{text}");
+            let regex = Regex::new(text).expect("compiles");
+            for bytes in ["", "a", "data", "data\n", "xdata", "datax", "stringData", "DATA", "(data|stringData)", "a_1"]
+            {
+                assert_eq!(quick.is_match(bytes.as_bytes()), regex.is_match(bytes.as_bytes()), "{text} in {bytes:?}");
+            }
+        }
+        for text in ["^a|b$", "^(a)(b)$", "^(a|b$", "^a.b$", "data$", "^(a|(b))$", "^a\\$"] {
+            assert!(words(text).is_none(), "{text}");
+        }
     }
 }

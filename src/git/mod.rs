@@ -2,18 +2,27 @@
 //!
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
+mod graph;
 mod hooks;
+mod ids;
+mod origin;
+mod pack;
+mod scan_history;
+mod scanned;
+mod objects;
 mod program;
 mod push;
 mod range;
 mod reader;
 mod repository;
+mod roots;
 mod staged;
 
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
-pub use reader::{Commit, Entry, ObjectReader};
 pub use program::{configured, hooks_folder, set_config};
 pub use push::{everything, RefUpdate, pushed, received, unpushed};
 pub use range::{Additions, NewBlob, Range};
+pub use reader::{Commit, Entry, ObjectReader};
 pub use repository::{GitError, Repository, Tree, Version};
+pub use scan_history::{HistoryOptions, HistoryScan, Progress, Scope, scan_history};
 pub use staged::staged;

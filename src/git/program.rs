@@ -1,7 +1,7 @@
 //! git as a program: only to read and write a repository's own config, and to ask where its hooks are.
 
-use std::path::{Path, PathBuf};
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::repository::GitError;

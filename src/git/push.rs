@@ -47,7 +47,12 @@ impl RefUpdate {
         };
         let lines = lines.lines().enumerate().filter(|(_, line)| !line.is_empty());
         let parsed = lines.map(|(number, text)| {
-            let fail = || GitError::new(format!("read what git gives to {hook}"), format!("line {} is none of its lines", number + 1));
+            let fail = || {
+                GitError::new(
+                    format!("read what git gives to {hook}"),
+                    format!("line {} is none of its lines", number + 1),
+                )
+            };
             line(text).ok_or_else(fail)
         });
         parsed.collect()
@@ -65,7 +70,10 @@ pub fn pushed(repository: &Repository, remote: &str, url: &str, updates: &[RefUp
         for (full, id) in repository.refs(&prefix)? {
             // Of a branch that is pushed now git has just told what it is there.
             let is_stale = updates.iter().any(|update| {
-                update.name.strip_prefix(b"refs/heads/").is_some_and(|branch| full.strip_prefix(prefix.as_bytes()) == Some(branch))
+                update
+                    .name
+                    .strip_prefix(b"refs/heads/")
+                    .is_some_and(|branch| full.strip_prefix(prefix.as_bytes()) == Some(branch))
             });
             if !is_stale {
                 known.push(id);

@@ -61,7 +61,8 @@ impl Repository {
         use gix::revision::plumbing::Spec;
         let fail = |error: &dyn std::fmt::Display| GitError::new(format!("find the commits `{words}`"), error);
         let spec = self.inner.rev_parse(words).map_err(|error| fail(&error))?.detach();
-        let parents = |id| Ok::<_, GitError>(self.reader()?.commit(id)?.map(|commit| commit.parents).unwrap_or_default());
+        let parents =
+            |id| Ok::<_, GitError>(self.reader()?.commit(id)?.map(|commit| commit.parents).unwrap_or_default());
         Ok(match spec {
             Spec::Include(to) => Range { tips: vec![to], known: Vec::new() },
             Spec::Range { from, to } => Range { tips: vec![to], known: vec![from] },
@@ -115,7 +116,9 @@ impl Walk<'_> {
                     match end {
                         Some((id, Kind::Commit)) => tips.push(id),
                         Some((id, Kind::Tree)) => self.tree(None, id, &[]),
-                        Some((id, _)) => self.blob(NewBlob { id, path: BString::default(), commit: None, before: Vec::new() }),
+                        Some((id, _)) => {
+                            self.blob(NewBlob { id, path: BString::default(), commit: None, before: Vec::new() })
+                        }
                         None => self.found.unscanned.push((Source::Commit(*id), Unscanned::Missing)),
                     }
                 }
@@ -156,7 +159,8 @@ impl Walk<'_> {
         let mut commits: HashMap<ObjectId, Commit> = HashMap::new();
         // How many wait that are not known.
         let mut open = 0;
-        let mut reached = known.into_iter().map(|id| (id, true)).chain(tips.into_iter().map(|id| (id, false))).collect::<Vec<_>>();
+        let mut reached =
+            known.into_iter().map(|id| (id, true)).chain(tips.into_iter().map(|id| (id, false))).collect::<Vec<_>>();
         let mut new = Vec::new();
         loop {
             for (id, is_known) in reached.drain(..) {
@@ -244,7 +248,9 @@ impl Walk<'_> {
                     inner.push_byte(b'/');
                 }
                 inner.push_str(&entry.name);
-                let before = before.into_iter().filter(|old| old.mode.is_tree() == entry.mode.is_tree() && !old.mode.is_commit());
+                let before = before
+                    .into_iter()
+                    .filter(|old| old.mode.is_tree() == entry.mode.is_tree() && !old.mode.is_commit());
                 let before = before.map(|old| old.id).collect();
                 match entry.mode.is_tree() {
                     true => waiting.push((entry.id, before, inner, depth + 1)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gix::ObjectId;
 use gix::bstr::{BString, ByteSlice as _};
 use gix::objs::tree::EntryMode;
-use gix::objs::{CommitRef, Data, Exists as _, Find as _, FindHeader as _, Kind, TagRef, TreeRefIter};
+use gix::objs::{Data, Exists as _, Find as _, FindHeader as _, Kind, TagRef, TreeRefIter};
 
 use super::GitError;
 
@@ -67,7 +67,9 @@ impl ObjectReader {
     pub fn read<'b>(&self, id: ObjectId, buffer: &'b mut Vec<u8>) -> Result<Option<Data<'b>>, GitError> {
         for (number, store) in self.stores.iter().enumerate() {
             if store.exists(&id) || number + 1 == self.stores.len() {
-                return store.try_find(&id, buffer).map_err(|error| GitError::new(format!("read the object {id}"), error));
+                return store
+                    .try_find(&id, buffer)
+                    .map_err(|error| GitError::new(format!("read the object {id}"), error));
             }
         }
         Ok(None)
@@ -95,11 +97,11 @@ impl ObjectReader {
         let Some(object) = self.read(id, &mut buffer)?.filter(|object| object.kind == Kind::Commit) else {
             return Ok(None);
         };
-        let fail = |error: &dyn std::fmt::Display| GitError::new(format!("read the commit {id}"), error);
-        let commit = CommitRef::from_bytes(object.data, self.hash).map_err(|error| fail(&error))?;
-        // An odd date is no reason to give up.
-        let time = commit.committer().ok().and_then(|committer| committer.time().ok()).map_or(0, |time| time.seconds);
-        Ok(Some(Commit { id, tree: commit.tree(), parents: commit.parents().collect(), time }))
+        let headers = Headers::of(object.data);
+        let tree = headers.first("tree").and_then(|id| ObjectId::from_hex(id).ok());
+        let tree = tree.ok_or_else(|| GitError::new(format!("read the commit {id}"), "it names no tree"))?;
+        let parents = headers.all("parent").filter_map(|id| ObjectId::from_hex(id).ok()).collect();
+        Ok(Some(Commit { id, tree, parents, time: headers.first("committer").map_or(0, |line| person(line).2) }))
     }
 
     /// The entries of a tree; `None` where it is not there.
@@ -148,15 +150,58 @@ impl ObjectReader {
     pub fn describe(&self, id: ObjectId) -> Option<crate::scan::CommitRef> {
         let mut buffer = Vec::new();
         let object = self.read(id, &mut buffer).ok()??;
-        let commit = CommitRef::from_bytes(object.data, self.hash).ok()?;
-        let author = commit.author().ok()?;
-        let time = commit.committer().ok().and_then(|committer| committer.time().ok());
+        let headers = Headers::of(object.data);
+        let (author, email, _) = person(headers.first("author").unwrap_or_default());
+        let message = object.data.find(b"\n\n").map_or(&b""[..], |at| &object.data[at + 2..]);
         Some(crate::scan::CommitRef {
             id,
-            author: author.name.to_owned(),
-            email: author.email.to_owned(),
-            time: time.map_or(0, |time| time.seconds),
-            summary: commit.message.lines().next().unwrap_or_default().into(),
+            author,
+            email,
+            time: headers.first("committer").map_or(0, |line| person(line).2),
+            summary: message.lines().next().unwrap_or_default().into(),
         })
+    }
+}
+
+/// The lines of a commit before its message. They are taken as they are: an odd name or date is no reason to look away.
+struct Headers<'a>(Vec<(&'a [u8], &'a [u8])>);
+
+impl<'a> Headers<'a> {
+    fn of(commit: &'a [u8]) -> Self {
+        let lines = commit.lines().take_while(|line| !line.is_empty());
+        Self(lines.filter_map(|line| line.split_once_str(" ")).collect())
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.0.iter().filter(move |(found, _)| *found == name.as_bytes()).map(|(_, value)| *value)
+    }
+
+    fn first(&self, name: &str) -> Option<&'a [u8]> {
+        self.all(name).next()
+    }
+}
+
+/// Name, address and time of `ada <ada@example.com> 1700000000 +0100`; 0 for a time that is none.
+fn person(line: &[u8]) -> (BString, BString, i64) {
+    let (name, rest) = line.split_once_str(" <").unwrap_or((line, b""));
+    let (email, rest) = rest.split_once_str(">").unwrap_or((rest, b""));
+    let time = rest.to_str().ok().and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    (name.into(), email.into(), time.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_whatever_they_say() {
+        let commit =
+            b"tree 12\nparent 34\nparent 56\nauthor \nodd\n goes on\ncommitter a b <x@y> 17 +9999\n\nparent 78\n";
+        let headers = Headers::of(commit);
+        assert_eq!(headers.all("parent").collect::<Vec<_>>(), [b"34", b"56"]);
+        assert_eq!(headers.first("committer").map(person), Some(("a b".into(), "x@y".into(), 17)));
+        assert_eq!(person(b"ada"), ("ada".into(), "".into(), 0));
+        assert_eq!(person(b"ada <a@b> 999999999999999999999999"), ("ada".into(), "a@b".into(), 0));
+        assert!(Headers::of(b"").first("tree").is_none());
     }
 }

@@ -78,7 +78,10 @@ impl Repository {
     pub fn of(folder: &Path) -> Result<Self, GitError> {
         let repository = Self::discover(folder)?;
         if repository.is_bare() {
-            return Err(GitError::new(format!("open a git repository at {}", folder.display()), "it has no working tree"));
+            return Err(GitError::new(
+                format!("open a git repository at {}", folder.display()),
+                "it has no working tree",
+            ));
         }
         Ok(repository)
     }
@@ -88,7 +91,9 @@ impl Repository {
         let mut repository = match environment.path(Variable::GitDir) {
             Some(git_dir) => {
                 let fail = |cause| GitError::new(format!("open the git repository {}", git_dir.display()), cause);
-                let opened = gix::ThreadSafeRepository::open_opts(&git_dir, options().open_path_as_is(true));
+                // By its full name, as `.` says nothing of what it is.
+                let full = git_dir.canonicalize().map_err(|error| fail(error.to_string()))?;
+                let opened = gix::ThreadSafeRepository::open_opts(full, options().open_path_as_is(true));
                 Self::new(opened.map_err(|error| fail(error.to_string()))?.to_thread_local(), fail)?
             }
             None => Self::discover(folder)?,
@@ -165,7 +170,8 @@ impl Repository {
 
     /// The commits at which history was cut off when it was fetched: their parents are not there, and nothing is amiss.
     pub(super) fn shallow(&self) -> Result<HashSet<ObjectId>, GitError> {
-        let commits = self.inner.shallow_commits().map_err(|error| GitError::new("read where history is cut off", error))?;
+        let commits =
+            self.inner.shallow_commits().map_err(|error| GitError::new("read where history is cut off", error))?;
         Ok(commits.map(|commits| commits.iter().copied().collect()).unwrap_or_default())
     }
 

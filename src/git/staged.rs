@@ -44,7 +44,8 @@ impl Compare<'_> {
         entries: std::ops::Range<usize>,
         prefix: usize,
     ) -> Result<(), GitError> {
-        let is_same = |cached: &CachedTree| cached.num_entries == u32::try_from(entries.len()).ok() && Some(cached.id) == tree;
+        let is_same =
+            |cached: &CachedTree| cached.num_entries == u32::try_from(entries.len()).ok() && Some(cached.id) == tree;
         if cached.is_some_and(is_same) {
             return Ok(());
         }
@@ -52,7 +53,10 @@ impl Compare<'_> {
             return Err(GitError::new("read the index", "a path in it is too deep"));
         }
         let of_head = match tree {
-            Some(tree) => self.objects.tree(tree)?.ok_or_else(|| GitError::new("read HEAD", format!("the tree {tree} is missing")))?,
+            Some(tree) => self
+                .objects
+                .tree(tree)?
+                .ok_or_else(|| GitError::new("read HEAD", format!("the tree {tree} is missing")))?,
             None => Vec::new(),
         };
         let of_head: HashMap<BString, Entry> = of_head.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
@@ -64,10 +68,12 @@ impl Compare<'_> {
             let name = path.get(prefix..).unwrap_or_default();
             if let Some(slash) = name.find_byte(b'/') {
                 let folder = &path[..prefix + slash + 1];
-                let behind = at + all[at..entries.end].partition_point(|entry| entry.path(self.index).starts_with(folder));
+                let behind =
+                    at + all[at..entries.end].partition_point(|entry| entry.path(self.index).starts_with(folder));
                 let name = name[..slash].as_bstr();
                 let subtree = of_head.get(name).filter(|entry| entry.mode.is_tree()).map(|entry| entry.id);
-                let cached = cached.and_then(|cached| cached.children.iter().find(|child| child.name.as_slice() == name));
+                let cached =
+                    cached.and_then(|cached| cached.children.iter().find(|child| child.name.as_slice() == name));
                 self.folder(subtree, cached, at..behind, folder.len())?;
                 // Where paths are not in order, the entry itself is passed at least.
                 at = behind.max(at + 1);

@@ -208,9 +208,17 @@ impl FileError {
     }
 
     /// What to do about it, as a line that can be followed as it stands.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> String {
         let path = self.path.display();
-        Some(match &self.problem {
+        match &self.problem {
+            Problem::NotFound => format!("see what there is: ls {}", super::target::folder_of(&self.path).display()),
+            Problem::NoFolder => format!("make it: mkdir -p {}", super::target::folder_of(&self.path).display()),
+            Problem::NotRegular => "name a regular file".into(),
+            Problem::Exists => "remove it, or name another".into(),
+            Problem::Permission => format!("see who may: ls -l {path}"),
+            Problem::TooLarge => "split it into several files".into(),
+            Problem::NotConfirmed(_) => format!("see to the disk, and that all is well: seal verify {path}"),
+            Problem::Other(_) => format!("see to the disk that holds {path}, and run the command again"),
             Problem::IsFolder => format!("name the files in it, for example {path}/*.yaml"),
             Problem::Changed => format!("look at what is in {path} now, and run the command again"),
             Problem::Busy => "wait until the other run has ended, and run the command again".into(),
@@ -222,8 +230,7 @@ impl FileError {
             }
             Problem::MountPoint => "mount its folder instead, or write elsewhere with --output".into(),
             Problem::ReadOnly => "write elsewhere with --output".into(),
-            _ => return None,
-        })
+        }
     }
 }
 

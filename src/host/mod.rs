@@ -3,12 +3,14 @@
 //! It does what it is told and decides nothing. `main` makes one [`Host`] and hands it down.
 
 pub mod clock;
+pub mod defect;
 pub mod environment;
 pub mod files;
 pub mod hardening;
 mod leftovers;
 pub mod process;
 pub mod programs;
+pub mod progress;
 pub mod random;
 pub mod scratch;
 pub mod target;

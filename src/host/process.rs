@@ -223,7 +223,8 @@ pub fn exec_env<'a>(
 
 /// Runs a program with `input` as its standard input, in our own environment, and gives its exit code.
 pub fn run_with_input(program: &Path, args: &[OsString], input: &[u8]) -> Result<i32, ProcessError> {
-    let fail = |error: io::Error| ProcessError::NotRun { program: program.display().to_string(), why: in_words(&error) };
+    let fail =
+        |error: io::Error| ProcessError::NotRun { program: program.display().to_string(), why: in_words(&error) };
     let mut child = Command::new(program).args(args).stdin(std::process::Stdio::piped()).spawn().map_err(fail)?;
     if let Some(mut pipe) = child.stdin.take() {
         // It may end without having read all.

@@ -6,10 +6,9 @@
 use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write as _};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
@@ -17,6 +16,8 @@ pub use crate::report::{Shown, shown, shown_bytes};
 
 use super::environment::{Environment, Variable};
 use super::files::in_words;
+pub use super::progress::Progress;
+use super::progress::{Bar, Show};
 
 /// Standard output and error, and whoever sits there.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub struct Terminal {
     utf8: bool,
     quiet: bool,
     width: Option<usize>,
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
 }
 
 /// What `--color` says.
@@ -140,21 +141,16 @@ impl Terminal {
     /// Shows that work goes on, `total` steps if known: a bar on a terminal, a line every 10 s elsewhere, nothing when quiet.
     pub fn progress(&mut self, what: &str, total: Option<u64>) -> Progress {
         let what = shown(what).to_string();
-        if self.quiet {
-            return Progress { what, total, done: 0, shown_at: None, bar: None };
-        }
-        if !self.err_is_terminal {
-            return Progress { what, total, done: 0, shown_at: Some(Instant::now()), bar: None };
-        }
-        let target = ProgressDrawTarget::stderr_with_hz(10);
-        let bar = ProgressBar::with_draw_target(total, target).with_message(what.clone());
-        let template = if total.is_some() { "{msg} {wide_bar} {pos}/{len} {eta}" } else { "{spinner} {msg} {pos}" };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(if self.utf8 { style } else { style.progress_chars("#>-").tick_chars("-\\|/ ") });
-        }
-        bar.enable_steady_tick(Duration::from_millis(150));
-        self.bar = Some(bar.clone());
-        Progress { what, total, done: 0, shown_at: None, bar: Some(bar) }
+        let shown = if self.quiet {
+            Show::Not
+        } else if !self.err_is_terminal {
+            Show::InLines(Instant::now())
+        } else {
+            let bar = Bar::begin(what.clone(), total, self.width(), self.utf8);
+            self.bar = Some(bar.clone());
+            Show::AsBar(bar)
+        };
+        Progress::new(what, total, shown)
     }
 
     /// Asks for a line that is not shown while it is typed. `instead` says how to answer without a terminal.
@@ -217,40 +213,6 @@ pub enum AskError {
     /// The terminal failed.
     #[error("cannot ask at the terminal: {0}")]
     Io(String),
-}
-
-/// Work that goes on; its trace on the screen is erased on drop.
-#[derive(Debug)]
-pub struct Progress {
-    what: String,
-    total: Option<u64>,
-    done: u64,
-    /// When the last line was printed; `None` where no lines are.
-    shown_at: Option<Instant>,
-    bar: Option<ProgressBar>,
-}
-
-impl Progress {
-    /// Counts further steps as done.
-    pub fn advance(&mut self, steps: u64) {
-        self.done += steps;
-        if let Some(bar) = &self.bar {
-            bar.set_position(self.done);
-        }
-        if self.shown_at.is_some_and(|at| at.elapsed() >= Duration::from_secs(10)) {
-            self.shown_at = Some(Instant::now());
-            let of = self.total.map(|total| format!(" of {total}")).unwrap_or_default();
-            print_error(&format!("{} {}{of}\n", self.what, self.done));
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }
 
 /// One line to print, in parts.
@@ -340,7 +302,7 @@ fn colour(choice: Colour, is_terminal: bool, environment: &Environment) -> bool 
     }
 }
 
-fn print_error(text: &str) {
+pub(super) fn print_error(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 

@@ -41,7 +41,11 @@ pub fn walk_tree(folder: &Path, options: TreeOptions) -> Tree {
         walk.parents(true).git_ignore(true).git_exclude(true).git_global(true);
     }
     walk.filter_entry(move |entry| {
-        let is_repository = || entry.depth() > 0 && entry.file_type().is_some_and(|kind| kind.is_dir()) && is_there(&entry.path().join(".git"));
+        let is_repository = || {
+            entry.depth() > 0
+                && entry.file_type().is_some_and(|kind| kind.is_dir())
+                && is_there(&entry.path().join(".git"))
+        };
         entry.file_name() != OsStr::new(".git") && (options.nested || !is_repository())
     });
     walk.build_parallel().run(|| {
@@ -83,7 +87,9 @@ pub fn kind_within(folder: &Path, path: &Path) -> Option<std::fs::FileType> {
     let mut at = folder.to_owned();
     let mut kind = None;
     for part in path.components() {
-        if kind.is_some_and(|kind: std::fs::FileType| !kind.is_dir()) || !matches!(part, std::path::Component::Normal(_)) {
+        if kind.is_some_and(|kind: std::fs::FileType| !kind.is_dir())
+            || !matches!(part, std::path::Component::Normal(_))
+        {
             return None;
         }
         at.push(part);

@@ -39,7 +39,7 @@ pub fn explain(report: &Report<'_>, finding: &Finding) -> String {
     let checks = finding.notes.iter().any(|note| matches!(note, Note::CheckPasses(_) | Note::CheckFails(_)));
     if !checks {
         let words = match &rule.check {
-            Some(check) => format!("{check}, which says nothing of it"),
+            Some(check) => format!("{}, which says nothing of it", check.name()),
             None => "there is none for this kind: its shape is all there is".to_owned(),
         };
         row("check", &words);

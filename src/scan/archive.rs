@@ -78,7 +78,13 @@ struct Walk<'w, 'v> {
 
 impl Walk<'_, '_> {
     /// Reads one file. An error is one that ends the archive around it too; what is wrong with the file alone was reported.
-    fn open(&mut self, names: &mut Vec<BString>, reader: &mut dyn Read, depth: usize, around: Option<Kind>) -> io::Result<()> {
+    fn open(
+        &mut self,
+        names: &mut Vec<BString>,
+        reader: &mut dyn Read,
+        depth: usize,
+        around: Option<Kind>,
+    ) -> io::Result<()> {
         let mut start = Vec::with_capacity(512);
         (&mut *reader).take(512).read_to_end(&mut start)?;
         let kind = Kind::of(&start);
@@ -105,12 +111,23 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn compressed(&mut self, names: &mut Vec<BString>, decoder: &mut dyn Read, kind: Kind, depth: usize) -> io::Result<()> {
+    fn compressed(
+        &mut self,
+        names: &mut Vec<BString>,
+        decoder: &mut dyn Read,
+        kind: Kind,
+        depth: usize,
+    ) -> io::Result<()> {
         let name = names.last().map(|name| without_extension(name)).unwrap_or_default();
+        let is_named = names.last() != Some(&name);
         let mut inner = Counted { inner: decoder, budget: self.budget, count: &self.budget.output };
-        names.push(name);
+        if is_named {
+            names.push(name);
+        }
         let result = self.open(names, &mut inner, depth, Some(kind));
-        names.pop();
+        if is_named {
+            names.pop();
+        }
         result
     }
 
@@ -236,8 +253,8 @@ impl Budget {
 
     fn check(&self) -> io::Result<()> {
         let (input, output) = (self.input.get(), self.output.get());
-        let is_over = output > self.limits.bytes
-            || output > self.limits.free && output > input.saturating_mul(self.limits.ratio);
+        let is_over =
+            output > self.limits.bytes || output > self.limits.free && output > input.saturating_mul(self.limits.ratio);
         if is_over { Err(io::Error::other(Over)) } else { Ok(()) }
     }
 }
@@ -435,14 +452,17 @@ mod tests {
         assert_eq!(found[2], long);
         assert_eq!(found[3], "a > l.tar.zst > l.tar > etc/env: one");
         assert_eq!(found[6], "a > c.json: {}");
-        assert_eq!(all(&zip(&[("x/.env", b"four"), ("b.gz", &gzip(b"five"))])), ["a > x/.env: four", "a > b.gz > b: five"]);
+        assert_eq!(
+            all(&zip(&[("x/.env", b"four"), ("b.gz", &gzip(b"five"))])),
+            ["a > x/.env: four", "a > b.gz > b: five"]
+        );
         assert_eq!(all(b"plain"), ["a: plain"]);
     }
 
     #[test]
     fn frames_of_zstd_follow_each_other() {
         let skipped = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"xyz"].concat();
-        assert_eq!(all(&[zstd(b"one"), skipped.clone(), zstd(b"two")].concat()), ["a > a: onetwo"]);
+        assert_eq!(all(&[zstd(b"one"), skipped.clone(), zstd(b"two")].concat()), ["a: onetwo"]);
         assert_eq!(all(&[zstd(b"one"), skipped[..9].to_vec()].concat()).last().unwrap(), "a: Unreadable");
         // A window of many gigabytes.
         let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xff, 0, 0, 0];
@@ -471,7 +491,7 @@ mod tests {
         for _ in 0..5 {
             nested = gzip(&nested);
         }
-        assert_eq!(all(&nested), ["a > a > a > a: TooDeep"]);
+        assert_eq!(all(&nested), ["a: TooDeep"]);
         assert_eq!(all(&gzip(&tar(&[("b.tgz", &gzip(&tar(&[("c.zip", &zip(&[("d", b"deep")]))])))]))).len(), 1);
         assert!(all(&zip(&[("b", &zip(&[("c", &zip(&[("d", b"deep")]))]))]))[0].ends_with("d: deep"));
     }

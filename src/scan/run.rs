@@ -4,8 +4,11 @@ use std::ops::Range;
 
 use gix::bstr::ByteSlice as _;
 
+use super::decode::Decode;
+use super::generic::Generic;
 use super::judge::{Where, judge};
-use super::{Content, Engine, Findings, Source, Unscanned};
+use super::structure::detectors;
+use super::{Candidate, Content, Engine, Findings, RuleError, Ruleset, Source, Specificity, Unscanned};
 
 /// What looks through texts, as the settings of this run say. Shared by all threads.
 pub struct Scanner {
@@ -30,7 +33,7 @@ pub struct Coverage {
 
 /// A part of a text that is too long to be looked through at once, or a whole one.
 #[derive(Debug, Clone)]
-pub struct Part<'a> {
+pub struct Window<'a> {
     /// Its bytes.
     pub bytes: &'a [u8],
     /// What kind of bytes the whole text is.
@@ -53,28 +56,34 @@ pub struct Start {
 }
 
 impl Scanner {
+    /// A scanner by these rules and all that finds by code. `now` is in seconds since 1970: what ended before it is expired.
+    pub fn new(rules: Ruleset, now: i64, decode: Decode) -> Result<Self, RuleError> {
+        let mut detectors = detectors(&rules, now, decode);
+        detectors.push(Box::new(Generic::new(&rules)));
+        Ok(Self { engine: Engine::new(rules, detectors)? })
+    }
+
     /// Looks through a text and adds what it finds.
     pub fn scan(&self, source: &Source, bytes: &[u8], findings: &mut Findings, coverage: &mut Coverage) {
-        let content = Content::of(bytes);
-        let part = Part { bytes, content, own: 0..usize::MAX, starts: Start::default() };
-        self.scan_part(source, &part, findings, coverage);
+        self.scan_part(source, &Window::whole(bytes), findings, coverage);
     }
 
     /// Looks through a part of a text and adds what it finds there.
-    pub fn scan_part(&self, source: &Source, part: &Part<'_>, findings: &mut Findings, coverage: &mut Coverage) {
-        let rules = self.engine.rules();
-        let is_first = part.starts.offset == 0;
-        if part.content == Content::Media {
-            coverage.skipped += usize::from(is_first);
+    pub fn scan_part(&self, source: &Source, part: &Window<'_>, findings: &mut Findings, coverage: &mut Coverage) {
+        if !coverage.count(part) {
             return;
         }
         let mut candidates = Vec::new();
         let unscanned = self.engine.scan(part.bytes, &mut candidates);
-        coverage.texts += usize::from(is_first);
-        coverage.bytes += part.own.end.min(part.bytes.len()).saturating_sub(part.own.start) as u64;
-        coverage.binary += usize::from(is_first && part.content == Content::Binary);
         coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
-        let is_generic = |rule| rules.rule(rule).id.starts_with("generic-");
+        self.add(source, part, candidates, findings);
+    }
+
+    /// Adds the candidates of a part of a text that was looked through, where they hold in this place.
+    pub fn add(&self, source: &Source, part: &Window<'_>, mut candidates: Vec<Candidate>, findings: &mut Findings) {
+        let rules = self.engine.rules();
+        let is_first = part.starts.offset == 0;
+        let is_generic = |rule| rules.rule(rule).specificity() == Specificity::Generic;
         if part.content == Content::Binary {
             candidates.retain(|candidate| !is_generic(candidate.rule));
         }
@@ -106,7 +115,29 @@ impl Start {
     }
 }
 
+impl<'a> Window<'a> {
+    /// A whole text.
+    pub fn whole(bytes: &'a [u8]) -> Self {
+        Self { bytes, content: Content::of(bytes), own: 0..usize::MAX, starts: Start::default() }
+    }
+}
+
 impl Coverage {
+    /// Counts a part of a text; whether it is to be looked through.
+    pub fn count(&mut self, part: &Window<'_>) -> bool {
+        let is_first = usize::from(part.starts.offset == 0);
+        if part.content == Content::Media {
+            self.skipped += is_first;
+            return false;
+        }
+        self.texts += is_first;
+        self.bytes += part.own.end.min(part.bytes.len()).saturating_sub(part.own.start) as u64;
+        if part.content == Content::Binary {
+            self.binary += is_first;
+        }
+        true
+    }
+
     /// Adds what another thread looked through.
     pub fn merge(&mut self, other: Self) {
         self.texts += other.texts;

@@ -223,7 +223,9 @@ pub struct BaselineFileArgs {
 ///
 /// Adds a line to .sealignore-secrets for each. It covers that secret wherever it stands, and no other one in its place.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  seal scan ignore F-7hq2-k3 --reason 'sample of the documentation' --until 2027-02-01")]
+#[command(
+    after_help = "Examples:\n  seal scan ignore F-7hq2-k3 --reason 'sample of the documentation' --until 2027-02-01"
+)]
 pub struct IgnoreArgs {
     /// Fingerprints, as reports name them
     #[arg(value_name = "FINGERPRINT", required = true)]
@@ -312,7 +314,10 @@ mod tests {
         assert_eq!(gate("high"), Ok((Severity::High, None)));
         assert_eq!(gate("critical/low"), Ok((Severity::Critical, Some(Confidence::Low))));
         assert!(gate("high/critical").is_err() && gate("").is_err() && gate("/").is_err());
-        assert_eq!((size("7"), size("64M"), size("1GiB"), size("2kb")), (Ok(7), Ok(64 << 20), Ok(1 << 30), Ok(2 << 10)));
+        assert_eq!(
+            (size("7"), size("64M"), size("1GiB"), size("2kb")),
+            (Ok(7), Ok(64 << 20), Ok(1 << 30), Ok(2 << 10))
+        );
         assert!(size("M").is_err() && size("1T").is_err() && size("99999999999999999999").is_err());
         assert!(size("18446744073709551615G").is_err());
     }

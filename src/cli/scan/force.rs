@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::RuleArgs;
 use super::super::failure::{Failure, Kind};
 use super::super::session::Session;
 use super::super::shown;
+use super::args::RuleArgs;
 use crate::config::ScanSettings;
+use crate::document::nearest;
 use crate::git::{ObjectReader, Repository};
 use crate::host::{clock, files};
-use crate::scan::{Allow, Applied, Baseline, Engine, Finding, Rule, Ruleset, Scanner, Suppressing};
+use crate::scan::decode::Decode;
+use crate::scan::{Allow, Applied, Baseline, Finding, Rule, Ruleset, Scanner, Suppressing};
 
 /// What is in force.
 pub struct InForce {
@@ -21,6 +23,8 @@ pub struct InForce {
     pub baseline: Option<Baseline>,
     /// Whether marks in files count.
     pub inline: bool,
+    /// The rules that were typed.
+    typed: Vec<String>,
 }
 
 /// Where the files lie that a repository brings to say what may stay.
@@ -50,7 +54,9 @@ impl InForce {
             }
             (None, Some(path)) => {
                 // A repository says what may stay in it; it has no say in what else of the disk is read.
-                ScanSettings::load(&path, &mut |path| place.read(path)?.ok_or_else(|| "there is no such file".to_owned()))?
+                ScanSettings::load(&path, &mut |path| {
+                    place.read(path)?.ok_or_else(|| "there is no such file".to_owned())
+                })?
             }
             (None, None) => ScanSettings::default(),
         };
@@ -60,13 +66,17 @@ impl InForce {
         }
         settings.only.extend(args.only.iter().cloned());
         settings.disabled.extend(args.skip_rule.iter().cloned());
+        let typed = args.only.iter().chain(&args.skip_rule).cloned().collect();
         let mut allow = Vec::new();
         let mut baseline = None;
         if !args.no_allow {
             allow.append(&mut settings.allow);
             let ours = Path::new(IGNORE);
             if let Some(text) = place.read(ours).map_err(|why| usage(ours, &why))? {
-                allow.extend(Allow::parse_all(&text, IGNORE).map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))?);
+                allow.extend(
+                    Allow::parse_all(&text, IGNORE)
+                        .map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))?,
+                );
             }
             let theirs = Path::new(".gitleaksignore");
             let mut texts = vec![(theirs, place.read(theirs).map_err(|why| usage(theirs, &why))?)];
@@ -90,23 +100,37 @@ impl InForce {
                 (None, None) => None,
             };
         }
-        Ok(Self { settings, allow, baseline, inline: !args.no_inline && !args.no_allow })
+        Ok(Self { settings, allow, baseline, inline: !args.no_inline && !args.no_allow, typed })
     }
 
     /// The rules, compiled.
     pub fn scanner(&mut self, session: &Session) -> Result<Scanner, Failure> {
         let rules = self.settings.apply_to_rules(Ruleset::built_in()?)?;
+        for id in &self.typed {
+            // Looking for nothing would find nothing.
+            if self.settings.warnings.contains(&format!("there is no rule `{id}`")) {
+                let failure = Failure::new(Kind::Usage, format!("there is no rule `{}`", shown(id)));
+                let built_in = Ruleset::built_in()?;
+                let known =
+                    built_in.iter().map(|(_, rule)| rule).chain(&self.settings.rules).map(|rule| rule.id.as_str());
+                return Err(match nearest(id, known) {
+                    Some(meant) => failure.hint(format!("did you mean: --rule {meant}")),
+                    None => failure,
+                });
+            }
+        }
         for warning in std::mem::take(&mut self.settings.warnings) {
             session.warn(&shown(&warning).to_string());
         }
-        Ok(Scanner { engine: Engine::new(rules, Vec::new())? })
+        Ok(Scanner::new(rules, clock::seconds(), Decode::Promising)?)
     }
 
     /// Marks what is let through, and says by what.
     pub fn apply(&self, findings: &mut Vec<Finding>, rules: &Ruleset) -> Applied {
         self.settings.drop_unreported(findings, rules);
         let now = clock::seconds();
-        let suppressing = Suppressing { inline: self.inline, allow: &self.allow, baseline: self.baseline.as_ref(), now };
+        let suppressing =
+            Suppressing { inline: self.inline, allow: &self.allow, baseline: self.baseline.as_ref(), now };
         suppressing.apply(findings, rules)
     }
 }
@@ -150,7 +174,8 @@ pub fn folder(repository: Option<&Repository>) -> PathBuf {
 
 /// Reads a baseline.
 pub fn parse_baseline(file: &Path, text: &str) -> Result<Baseline, Failure> {
-    Baseline::parse(text, &file.to_string_lossy()).map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))
+    Baseline::parse(text, &file.to_string_lossy())
+        .map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))
 }
 
 fn usage(file: &Path, why: &str) -> Failure {

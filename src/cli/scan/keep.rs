@@ -23,14 +23,19 @@ pub fn baseline(args: BaselineArgs, session: &Session) -> Result<(), Failure> {
             let (outcome, file) = held_against(&args, session)?;
             let baseline = Baseline::of(outcome.findings());
             write(&file, &baseline)?;
-            session.say(&format!("wrote {}: {} findings are known from now on", shown(&file), outcome.findings().len()));
+            session.say(&format!(
+                "wrote {}: {} findings are known from now on",
+                shown(&file),
+                outcome.findings().len()
+            ));
             session.say(&format!("next  seal scan --baseline {}", shown(&file)));
             Ok(())
         }
         BaselineCommand::Diff(args) => {
             let (outcome, file) = held_against(&args, session)?;
             let difference = read(&file)?.compare(outcome.findings());
-            let rows = |sign: &str, of: &[Fingerprint]| of.iter().map(|one| format!("{sign} {one}\n")).collect::<String>();
+            let rows =
+                |sign: &str, of: &[Fingerprint]| of.iter().map(|one| format!("{sign} {one}\n")).collect::<String>();
             session.answer((rows("+", &difference.new) + &rows("-", &difference.gone)).as_bytes())?;
             let counts = [difference.new.len(), difference.known.len(), difference.gone.len()];
             session.say(&format!("{} new, {} known, {} gone", counts[0], counts[1], counts[2]));
@@ -54,8 +59,11 @@ fn held_against(args: &BaselineFileArgs, session: &Session) -> Result<(Outcome, 
     let in_repository = |file: &Path| force::folder(repository.as_ref()).join(file);
     let outcome = scan(&args.source, &args.rules.without_baseline(), session)?;
     if !outcome.report(&args.rules).is_complete() {
-        return Err(Failure::new(Kind::Incomplete, "not everything could be looked through, so the baseline is left alone")
-            .hint("see what: seal scan"));
+        return Err(Failure::new(
+            Kind::Incomplete,
+            "not everything could be looked through, so the baseline is left alone",
+        )
+        .hint("see what: seal scan"));
     }
     let of_settings = outcome.in_force.settings.baseline.as_deref();
     let file = match (&args.file, of_settings) {
@@ -81,7 +89,12 @@ fn write(file: &Path, baseline: &Baseline) -> Result<(), Failure> {
 
 /// Runs `ignore`.
 pub fn ignore(args: &IgnoreArgs, session: &Session) -> Result<(), Failure> {
-    let until = args.until.as_deref().map(parse_date).transpose().map_err(|why| Failure::new(Kind::Usage, shown(&why).to_string()))?;
+    let until = args
+        .until
+        .as_deref()
+        .map(parse_date)
+        .transpose()
+        .map_err(|why| Failure::new(Kind::Usage, shown(&why).to_string()))?;
     let mut lines = Vec::new();
     let mut scans = Vec::new();
     for typed in &args.fingerprints {
@@ -119,7 +132,9 @@ pub fn explain(args: &ExplainArgs, session: &Session) -> Result<(), Failure> {
     }
     let mut scans = Vec::new();
     let fingerprint = find(&args.what, &mut scans, session)?;
-    for outcome in scans.iter().filter(|outcome| outcome.findings().iter().any(|one| one.fingerprint == fingerprint)).take(1) {
+    for outcome in
+        scans.iter().filter(|outcome| outcome.findings().iter().any(|one| one.fingerprint == fingerprint)).take(1)
+    {
         tell(outcome, |found| found == fingerprint, session)?;
     }
     Ok(())

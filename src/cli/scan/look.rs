@@ -7,9 +7,10 @@ use gix::bstr::BString;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
-use crate::host::terminal::Progress;
+use crate::host::progress::Progress;
 use crate::scan::{
-    ArchiveLimits, Content, Coverage, Findings, Member, Part, Salt, Scanner, Source, Start, Unscanned, is_archive, read_archive,
+    ArchiveLimits, Content, Coverage, Findings, Member, Salt, Scanner, Source, Start, Unscanned, Window, is_archive,
+    read_archive,
 };
 
 /// What looks through texts, as this run is told to. Shared by all threads.
@@ -99,7 +100,7 @@ impl Look {
         loop {
             let is_last = bytes.len() <= at_once;
             let own_end = if is_last { bytes.len() } else { bytes.len() - reach };
-            let this = Part { bytes: &bytes, content, own: own..own_end, starts };
+            let this = Window { bytes: &bytes, content, own: own..own_end, starts };
             self.scanner.scan_part(source, &this, &mut seen.findings, &mut seen.coverage);
             if is_last || content == Content::Media {
                 return Ok(());

@@ -19,8 +19,8 @@ use super::failure::{Failure, Kind};
 use super::session::Session;
 use super::shown;
 use crate::git::{self, GitError, RefUpdate, Repository};
-use crate::host::{clock, target};
 use crate::host::tree::TreeOptions;
+use crate::host::{clock, target};
 use crate::report::{self, Format, Report};
 use crate::scan::{Applied, ArchiveLimits, Coverage, Finding, Findings};
 use args::{Progress, ScanCommand, TellArgs};
@@ -63,7 +63,12 @@ pub fn run(args: ScanArgs, session: &Session) -> Result<(), Failure> {
 /// Looks through what the words name.
 pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<Outcome, Failure> {
     let started = Instant::now();
-    let is_git = source.staged || source.commits.is_some() || source.pre_push.is_some() || source.pre_receive || source.unpushed || source.everything;
+    let is_git = source.staged
+        || source.commits.is_some()
+        || source.pre_push.is_some()
+        || source.pre_receive
+        || source.unpushed
+        || source.everything;
     if !is_git {
         return scan_files(source, rules, session, started);
     }
@@ -86,11 +91,16 @@ pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<
         None if source.everything => git::everything(&repository)?,
         None => git::Range::default(),
     };
-    scan_objects(source, rules, session, &repository, &range, Vec::new(), started)
+    let tip = source.commits.as_deref().map_or("HEAD", |words| words.rsplit("..").next().unwrap_or(words));
+    scan_objects(source, rules, session, &repository, &range, vec![tip.into()], started)
 }
 
 fn scan_files(source: &SourceArgs, rules: &RuleArgs, session: &Session, started: Instant) -> Result<Outcome, Failure> {
-    let repository = Repository::open(Path::new("."), &Default::default()).ok().filter(|found| !found.is_bare());
+    // The settings of what is looked through count.
+    let first = source.paths.iter().find(|path| path.as_os_str() != "-").map_or(Path::new("."), |path| path);
+    let first = if first.is_dir() { first } else { first.parent().unwrap_or(first) };
+    let first = if first.as_os_str().is_empty() { Path::new(".") } else { first };
+    let repository = Repository::open(first, &Default::default()).ok().filter(|found| !found.is_bare());
     let folder = force::folder(repository.as_ref());
     let in_force = InForce::read(session, &Place::Folder(&folder), rules)?;
     let (in_force, look) = prepare(in_force, source, session)?;
@@ -171,7 +181,14 @@ fn refs(updates: &[RefUpdate]) -> Vec<gix::bstr::BString> {
 }
 
 impl Outcome {
-    fn new(in_force: InForce, look: Look, mut findings: Vec<Finding>, seen: Seen, commits: Option<usize>, started: Instant) -> Self {
+    fn new(
+        in_force: InForce,
+        look: Look,
+        mut findings: Vec<Finding>,
+        seen: Seen,
+        commits: Option<usize>,
+        started: Instant,
+    ) -> Self {
         let applied = in_force.apply(&mut findings, look.scanner.engine.rules());
         let mut coverage = seen.coverage;
         coverage.unscanned.sort();
@@ -199,7 +216,13 @@ impl Outcome {
             ..report::Options::default()
         };
         let engine = &self.look.scanner.engine;
-        Report { rules: engine.rules(), findings: &self.findings, coverage: &self.coverage, applied: &self.applied, options }
+        Report {
+            rules: engine.rules(),
+            findings: &self.findings,
+            coverage: &self.coverage,
+            applied: &self.applied,
+            options,
+        }
     }
 
     /// Writes the reports that were asked for.
@@ -222,15 +245,17 @@ impl Outcome {
             let terminal = session.terminal();
             (terminal.answers_are_seen(), terminal.colours_answers(), terminal.is_utf8(), terminal.width())
         };
-        let reveals = options.redaction.of(b"0123456789abcdef0123456789abcdef") != report::redacted(b"0123456789abcdef0123456789abcdef");
+        let reveals = options.redaction.of(b"0123456789abcdef0123456789abcdef")
+            != report::redacted(b"0123456789abcdef0123456789abcdef");
         if tell.format == Format::Human && reveals && !seen {
             return Err(Failure::new(Kind::Usage, "secrets are shown to people only at a terminal")
                 .hint("for a program: --format json --show-secrets"));
         }
         let write = |format, report: &Report<'_>| {
             let mut bytes = Vec::new();
-            report::write(format, report, &mut bytes)
-                .map_err(|error| Failure::new(Kind::Usage, format!("cannot write the report: {}", shown(&error.to_string()))))?;
+            report::write(format, report, &mut bytes).map_err(|error| {
+                Failure::new(Kind::Usage, format!("cannot write the report: {}", shown(&error.to_string())))
+            })?;
             Ok::<_, Failure>(bytes)
         };
         for destination in &tell.output {

@@ -7,8 +7,8 @@ use std::sync::PoisonError;
 use gix::ObjectId;
 use gix::bstr::BString;
 
-use super::look::{Look, Seen};
 use super::super::session::Session;
+use super::look::{Look, Seen};
 use crate::git::{Additions, GitError, NewBlob, ObjectReader, Range, Repository, staged};
 use crate::scan::{Finding, Fingerprint, History, Source, Unscanned, sort};
 
@@ -26,6 +26,8 @@ pub struct Brought {
     blobs: HashMap<(ObjectId, BString), NewBlob>,
     additions: Additions,
     changed_lines: bool,
+    /// What leads to what a range brings.
+    refs: Vec<BString>,
 }
 
 enum Item {
@@ -34,7 +36,12 @@ enum Item {
 }
 
 /// Looks through what is staged; with `changed_lines` only what stands on lines that HEAD does not have.
-pub fn scan_staged(session: &Session, look: &Look, repository: &Repository, changed_lines: bool) -> Result<Brought, GitError> {
+pub fn scan_staged(
+    session: &Session,
+    look: &Look,
+    repository: &Repository,
+    changed_lines: bool,
+) -> Result<Brought, GitError> {
     let reader = repository.reader()?;
     let blobs = staged(repository, &reader)?;
     let mut items = names(&blobs);
@@ -42,23 +49,24 @@ pub fn scan_staged(session: &Session, look: &Look, repository: &Repository, chan
     let seen = look_through(session, look, &reader, items);
     let blobs = blobs.into_iter().map(|blob| ((blob.id, blob.path.clone()), blob)).collect();
     let head = repository.head_commit()?.map(|commit| reader.commit(commit)).transpose()?.flatten();
-    let additions = Additions { boundary: head.into_iter().map(|commit| commit.tree).collect(), ..Additions::default() };
-    Ok(Brought { seen, commits: 0, reader, blobs, additions, changed_lines })
+    let additions =
+        Additions { boundary: head.into_iter().map(|commit| commit.tree).collect(), ..Additions::default() };
+    Ok(Brought { seen, commits: 0, reader, blobs, additions, changed_lines, refs: Vec::new() })
 }
 
-/// Looks through what a range brings: the versions of files, their names, messages, and `refs` by their names.
+/// Looks through what a range brings: the versions of files, their names, messages, and the names of the `refs` that lead to it.
 pub fn scan_range(
     session: &Session,
     look: &Look,
     repository: &Repository,
     range: &Range,
-    refs: impl IntoIterator<Item = BString>,
+    refs: Vec<BString>,
 ) -> Result<Brought, GitError> {
     let reader = repository.reader()?;
     let additions = repository.additions(&reader, range)?;
     let blobs = &additions.blobs;
     let mut items = names(blobs);
-    items.extend(refs.into_iter().map(Item::Name));
+    items.extend(refs.iter().cloned().map(Item::Name));
     items.extend(additions.commits.iter().map(|id| Item::Blob(Source::Commit(*id), *id)));
     items.extend(additions.tags.iter().map(|id| Item::Blob(Source::Tag(*id), *id)));
     let path = |blob: &NewBlob| Some(blob.path.clone()).filter(|path| !path.is_empty());
@@ -66,7 +74,7 @@ pub fn scan_range(
     let mut seen = look_through(session, look, &reader, items);
     seen.coverage.unscanned.extend(additions.unscanned.iter().cloned());
     let blobs = blobs.iter().map(|blob| ((blob.id, blob.path.clone()), blob.clone())).collect();
-    Ok(Brought { seen, commits: additions.commits.len(), reader, blobs, additions, changed_lines: false })
+    Ok(Brought { seen, commits: additions.commits.len(), reader, blobs, additions, changed_lines: false, refs })
 }
 
 /// The paths that were not there before, each once.
@@ -124,14 +132,27 @@ impl Brought {
             if self.changed_lines {
                 finding.places.retain(|place| {
                     let blob = self.blob(&place.source);
-                    blob.is_none_or(|blob| blob.before.iter().all(|old| self.is_changed(*old, blob.id, place.line, place.end_line)))
+                    blob.is_none_or(|blob| {
+                        blob.before.iter().all(|old| self.is_changed(*old, blob.id, place.line, place.end_line))
+                    })
                 });
             }
             let is_old = |place: &crate::scan::Place| {
                 let Some(blob) = self.blob(&place.source) else { return false };
-                known.contains(&blob.id) || blob.before.iter().any(|old| before.has(*old, &blob.path, finding.fingerprint))
+                known.contains(&blob.id)
+                    || blob.before.iter().any(|old| before.has(*old, &blob.path, finding.fingerprint))
             };
             let mut old: Vec<bool> = finding.places.iter().map(is_old).collect();
+            // The same version of a file at another path brings nothing new.
+            let old_blobs: HashSet<ObjectId> = finding
+                .places
+                .iter()
+                .zip(&old)
+                .filter_map(|(place, old)| place.source.blob().filter(|_| *old))
+                .collect();
+            for (place, old) in finding.places.iter().zip(&mut old) {
+                *old |= place.source.blob().is_some_and(|blob| old_blobs.contains(&blob));
+            }
             // What is new comes first, as that is what has to be acted on.
             let is_new = old.iter().any(|old| !old);
             if is_new {
@@ -146,10 +167,17 @@ impl Brought {
                 };
                 let Some(first) = commit.and_then(|id| self.reader.describe(id)) else { continue };
                 let path = place.source.path().cloned();
-                let in_head = head.as_ref().zip(path.as_ref()).zip(place.source.blob()).is_some_and(|((head, path), blob)| {
-                    self.reader.at(head.tree, path).ok().flatten() == Some(blob)
+                let in_head =
+                    head.as_ref().zip(path.as_ref()).zip(place.source.blob()).is_some_and(|((head, path), blob)| {
+                        self.reader.at(head.tree, path).ok().flatten() == Some(blob)
+                    });
+                place.history = Some(History {
+                    first: Some(first),
+                    paths: path.into_iter().collect(),
+                    in_head,
+                    refs: self.refs.clone(),
+                    ..History::default()
                 });
-                place.history = Some(History { first: Some(first), paths: path.into_iter().collect(), in_head, ..History::default() });
             }
             finding.place_count = finding.places.len();
         }
@@ -165,14 +193,17 @@ impl Brought {
 
     /// The blobs with findings that the range's own ground has at any path: they were only moved.
     fn known_blobs(&self, findings: &[Finding]) -> HashSet<ObjectId> {
-        let wanted = findings.iter().flat_map(|finding| &finding.places).filter_map(|place| place.source.blob()).collect();
+        let wanted =
+            findings.iter().flat_map(|finding| &finding.places).filter_map(|place| place.source.blob()).collect();
         self.additions.known_blobs(&self.reader, &wanted)
     }
 
     /// Whether some of these lines, from 1, are not in the old version.
     fn is_changed(&self, old: ObjectId, new: ObjectId, first: usize, last: usize) -> bool {
         let (mut one, mut other) = (Vec::new(), Vec::new());
-        let (Ok(old), Ok(new)) = (read(&self.reader, old, &mut one), read(&self.reader, new, &mut other)) else { return true };
+        let (Ok(old), Ok(new)) = (read(&self.reader, old, &mut one), read(&self.reader, new, &mut other)) else {
+            return true;
+        };
         let input = imara_diff::InternedInput::new(old, new);
         let diff = imara_diff::Diff::compute(imara_diff::Algorithm::Histogram, &input);
         let lines = first.saturating_sub(1)..last.min(input.after.len());

@@ -7,6 +7,7 @@ mod gitleaks;
 mod gitleaks_args;
 mod sops;
 mod sops_args;
+mod sops_says;
 
 use std::ffi::OsString;
 use std::path::Path;
