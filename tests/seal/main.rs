@@ -19,6 +19,7 @@ mod exec;
 mod faults;
 mod fix;
 mod git;
+mod gitleaks;
 mod help;
 mod history;
 mod hooks;

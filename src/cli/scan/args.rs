@@ -55,6 +55,12 @@ pub struct SourceArgs {
     /// What the commits bring that no remote has
     #[arg(long, group = "source", conflicts_with = "paths")]
     pub unpushed: bool,
+    /// Everything that a ref or HEAD leads to.
+    #[arg(skip)]
+    pub everything: bool,
+    /// Files are called as they were typed, whatever repository they lie in.
+    #[arg(skip)]
+    pub as_typed: bool,
     /// The lines that git gives to a hook, where they were read already.
     #[arg(skip)]
     pub lines: Option<Vec<u8>>,
@@ -121,6 +127,12 @@ pub struct RuleArgs {
     /// No baseline is read.
     #[arg(skip)]
     pub ignores_baseline: bool,
+    /// Settings as a text, where no file is named.
+    #[arg(skip)]
+    pub settings_text: Option<String>,
+    /// Further files of what may stay, as gitleaks writes them.
+    #[arg(skip)]
+    pub gitleaksignores: Vec<PathBuf>,
     /// Entries that let nothing through are an error
     #[arg(long)]
     pub fail_on_unused: bool,

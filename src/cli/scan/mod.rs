@@ -63,8 +63,12 @@ pub fn run(args: ScanArgs, session: &Session) -> Result<(), Failure> {
 /// Looks through what the words name.
 pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<Outcome, Failure> {
     let started = Instant::now();
-    let is_git =
-        source.staged || source.commits.is_some() || source.pre_push.is_some() || source.pre_receive || source.unpushed;
+    let is_git = source.staged
+        || source.commits.is_some()
+        || source.pre_push.is_some()
+        || source.pre_receive
+        || source.unpushed
+        || source.everything;
     if !is_git {
         return scan_files(source, rules, session, started);
     }
@@ -84,6 +88,7 @@ pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<
     let range = match &source.commits {
         Some(words) => repository.range(words).map_err(fail)?,
         None if source.unpushed => git::unpushed(&repository)?,
+        None if source.everything => git::everything(&repository)?,
         None => git::Range::default(),
     };
     let tip = source.commits.as_deref().map_or("HEAD", |words| words.rsplit("..").next().unwrap_or(words));
@@ -101,8 +106,9 @@ fn scan_files(source: &SourceArgs, rules: &RuleArgs, session: &Session, started:
     let (in_force, look) = prepare(in_force, source, session)?;
     let here = [Path::new(".").to_owned()];
     let paths = if source.paths.is_empty() { &here[..] } else { &source.paths };
+    let named_by = repository.as_ref().filter(|_| !source.as_typed);
     let options = TreeOptions { ignored: source.ignored, nested: source.nested, jobs: source.jobs };
-    let mut seen = files::scan(session, &look, paths, source.path.as_deref(), options, repository.as_ref())?;
+    let mut seen = files::scan(session, &look, paths, source.path.as_deref(), options, named_by)?;
     let findings = std::mem::take(&mut seen.findings).finish(look.scanner.engine.rules());
     Ok(Outcome::new(in_force, look, findings, seen, None, started))
 }
