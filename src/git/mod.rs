@@ -1,4 +1,4 @@
-//! A git repository on disk: versions of files, what a range or a push brings, hooks, and its config.
+//! A git repository on disk: versions of files, what a range or a push brings, all of its history, hooks, and its config.
 //!
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
@@ -20,7 +20,7 @@ mod staged;
 
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
 pub use program::{configured, hooks_folder, set_config};
-pub use push::{RefUpdate, pushed, received, unpushed};
+pub use push::{everything, RefUpdate, pushed, received, unpushed};
 pub use range::{Additions, NewBlob, Range};
 pub use reader::{Commit, Entry, ObjectReader};
 pub use repository::{GitError, Repository, Tree, Version};

@@ -96,6 +96,13 @@ pub fn unpushed(repository: &Repository) -> Result<Range, GitError> {
     Ok(Range { tips: repository.head_commit()?.into_iter().collect(), known })
 }
 
+/// All commits that a ref or HEAD leads to.
+pub fn everything(repository: &Repository) -> Result<Range, GitError> {
+    let mut tips: Vec<ObjectId> = repository.refs("refs/")?.into_iter().map(|(_, id)| id).collect();
+    tips.extend(repository.head_commit()?);
+    Ok(Range { tips, known: Vec::new() })
+}
+
 impl Repository {
     /// All refs below a prefix, by full name, and the object each names.
     fn refs(&self, prefix: &str) -> Result<Vec<(BString, ObjectId)>, GitError> {

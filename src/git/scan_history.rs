@@ -18,7 +18,8 @@ use super::roots::Roots;
 use super::scanned::Scanned;
 use super::{GitError, Repository};
 use crate::scan::{
-    Candidate, Content, Coverage, Finding, Findings, Known, Salt, Scanner, Source, Start, Unscanned, Versions, Window, sort,
+    Candidate, Content, Coverage, Finding, Findings, Known, Salt, Scanner, Source, Start, Unscanned, Versions, Window,
+    sort,
 };
 
 /// How to look through history.
@@ -26,7 +27,7 @@ use crate::scan::{
 pub struct HistoryOptions {
     /// Which objects.
     pub scope: Scope,
-    /// How many threads.
+    /// How many threads; 0 for as many as there are cores.
     pub jobs: usize,
     /// Blobs with more bytes are not held in memory; those that are stored as a change to another one are left out.
     pub max_blob: usize,
@@ -102,7 +103,9 @@ pub fn scan_history(
     let kinds = [Some(Kind::Commit), Some(Kind::Tree), Some(Kind::Tag), None];
     let stop = AtomicBool::new(false);
     let wanted = objects.of_kinds(&kinds);
-    let visit = Visit { wanted: &wanted, jobs: options.jobs, max_bytes: MAX_STRUCTURE, stop: &stop };
+    let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let jobs = if options.jobs == 0 { cores() } else { options.jobs };
+    let visit = Visit { wanted: &wanted, jobs, max_bytes: MAX_STRUCTURE, stop: &stop };
     let readers = objects.visit(&stores, &visit, || Reader::new(&shared));
     let mut shards = Vec::new();
     let mut messages = Vec::new();

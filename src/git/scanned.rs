@@ -133,8 +133,6 @@ fn identity(scanner: &Scanner, hash: gix::hash::Kind) -> [u8; 32] {
     let mut digest = Sha256::new();
     digest.update(env!("CARGO_PKG_VERSION"));
     digest.update([hash.len_in_bytes() as u8]);
-    for (_, rule) in scanner.engine.rules().iter() {
-        digest.update(format!("{rule:?}\n"));
-    }
+    digest.update(scanner.engine.settings());
     digest.finalize().into()
 }

@@ -157,7 +157,8 @@ impl<'a> Versions<'a> {
             }
         }
         let before = found.len();
-        let unscanned = self.engine.confirm(bytes, &self.keywords, found);
+        let mut is_structured = false;
+        let unscanned = self.engine.confirm_noting(bytes, &self.keywords, found, &mut is_structured);
         // A candidate lies within reach of the keyword that it was found by, by whichever of those that are: no need to know.
         let mut wholes: Vec<(usize, usize)> =
             found[before..].iter().map(|one| (one.whole.start, one.whole.end)).collect();
@@ -170,7 +171,7 @@ impl<'a> Versions<'a> {
             let to = hit.end as usize + reach as usize + 1;
             let first = wholes.partition_point(|(start, _)| *start < from.saturating_sub(longest));
             let mut near = wholes[first..].iter().take_while(|(start, _)| *start <= to);
-            self.hits[at].barren = unscanned.is_empty() && !near.any(|(_, end)| *end >= from);
+            self.hits[at].barren = !is_structured && unscanned.is_empty() && !near.any(|(_, end)| *end >= from);
         }
         (Known { hits: self.hits.clone(), len: bytes.len() }, unscanned)
     }
@@ -305,9 +306,17 @@ pattern = '''[a-c]{2,8}=end'''
     /// Pieces as numbers: whether copied, where from, how long; resolved against the other text.
     type Plan = Vec<(bool, prop::sample::Index, prop::sample::Index, Vec<u8>)>;
 
-    fn plan() -> impl Strategy<Value = Plan> {
-        let part = (any::<bool>(), any::<prop::sample::Index>(), any::<prop::sample::Index>(), text(0..6));
+    fn plan_of(text: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Plan> {
+        let part = (any::<bool>(), any::<prop::sample::Index>(), any::<prop::sample::Index>(), text);
         proptest::collection::vec(part, 0..7)
+    }
+
+    fn plan() -> impl Strategy<Value = Plan> {
+        plan_of(text(0..6))
+    }
+
+    fn real_plan() -> impl Strategy<Value = Plan> {
+        plan_of(real_text(0..3))
     }
 
     /// The text that a plan makes of another one. A plan may also say: from where the last copy ended, or to the end.
@@ -353,6 +362,74 @@ pattern = '''[a-c]{2,8}=end'''
                 (known, bytes) = (next_known, next);
             }
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+        #[test]
+        fn so_has_it_by_the_built_in_rules(
+            base in real_text(0..40),
+            plans in proptest::collection::vec(real_plan(), 1..4),
+        ) {
+            let engine = &BUILT_IN.engine;
+            let mut versions = Versions::new(engine);
+            let mut bytes = base;
+            let mut known = versions.look(&bytes, &mut Vec::new()).0;
+            for plan in &plans {
+                let (parts, next) = carried_out(&bytes, plan);
+                let (mut again, mut alone) = (Vec::new(), Vec::new());
+                let next_known = versions.look_again(&known, &parts, &next, &mut again).0;
+                engine.scan(&next, &mut alone);
+                prop_assert_eq!(format!("{again:#?}"), format!("{alone:#?}"), "{:?} {:?}", String::from_utf8_lossy(&next), parts);
+                (known, bytes) = (next_known, next);
+            }
+        }
+    }
+
+    static BUILT_IN: std::sync::LazyLock<crate::scan::Scanner> = std::sync::LazyLock::new(|| {
+        crate::scan::Scanner::new(Ruleset::built_in().unwrap(), 1_700_000_000, crate::scan::decode::Decode::Promising)
+            .unwrap()
+    });
+
+    /// Texts of what the built-in rules, the grammar and the structures look at, with enough in between for windows to end.
+    fn real_text(count: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<u8>> {
+        const FILLER: &str =
+            "the quick brown fox jumps over the lazy dog, and nothing in this line is of any interest to a scanner\n";
+        let filler = FILLER.repeat(9);
+        let words = vec![
+            "password",
+            " = ",
+            ": ",
+            "\"",
+            "\n",
+            "  ",
+            "Xk29vPq0Lm4T",
+            "hunter22",
+            "apiVersion: v1\nkind: Secret\ndata:\n",
+            "  password: cGFzc3dvcmQxMjM0NTY3OA==\n",
+            "stringData:\n",
+            "ENC[AES256_GCM,data:abcd,iv:abcd,tag:abcd,type:str]",
+            "sops:\n    mac: ENC[AES256_GCM,data:abcd]\n",
+            "ghp_",
+            "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx",
+            "AKIA",
+            "IOSFODNN7EXAMPLQ",
+            "-----BEGIN RSA PRIVATE KEY-----\n",
+            "MIIEowIBAAKCAQEA\n",
+            "-----END RSA PRIVATE KEY-----\n",
+            "eyJhbGciOiJIUzI1NiJ9.",
+            "https://ada:Xk29vPq0@host.example/",
+            "token",
+            "secret_key",
+            "----\n",
+            "api_key=",
+            "\0",
+            "\u{feff}",
+        ];
+        let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+        words.extend([filler.clone(), FILLER.to_owned(), filler]);
+        let words_of = proptest::collection::vec(prop::sample::select(words), count);
+        words_of.prop_map(|words| words.concat().into_bytes())
     }
 
     #[test]

@@ -96,6 +96,13 @@ impl Engine {
         &self.rules
     }
 
+    /// What the candidates of a text depend on beside its bytes and this version of seal, to compare: rules, detectors, limits.
+    pub fn settings(&self) -> String {
+        let rules = self.rules.iter().map(|(_, rule)| format!("{rule:?}\n"));
+        let detectors = self.detectors.iter().map(|one| format!("{:?} {}\n", one.keywords(), one.always()));
+        rules.chain(detectors).chain([self.layers.to_string()]).collect()
+    }
+
     /// Adds the candidates of a text, by offset, and says what was left out.
     pub fn scan(&self, bytes: &[u8], found: &mut Vec<Candidate>) -> Vec<Unscanned> {
         let mut scratch = self.scratch();
@@ -115,16 +122,32 @@ impl Engine {
 
     /// Adds the candidates at the keywords of a text and in the texts inside it, by offset: the second step of a scan.
     pub fn confirm(&self, bytes: &[u8], keywords: &[Keyword], found: &mut Vec<Candidate>) -> Vec<Unscanned> {
+        self.confirm_noting(bytes, keywords, found, &mut false)
+    }
+
+    /// The same; says in `is_structured` whether the whole of the text had a say in what is found in a part of it: where it is not
+    /// found in this text, it may be in another one that has that part.
+    pub(super) fn confirm_noting(
+        &self,
+        bytes: &[u8],
+        keywords: &[Keyword],
+        found: &mut Vec<Candidate>,
+        is_structured: &mut bool,
+    ) -> Vec<Unscanned> {
         let mut unscanned = Vec::new();
         let mut budget = Budget::new(self.layers);
         match decode::utf16(bytes) {
             // No keyword stands in it as it is.
             Some(inner) => {
+                *is_structured = true;
                 let text = Text { bytes: &inner.bytes, depth: 0 };
                 let within = self.look_through(&text, &mut budget, &mut unscanned);
                 found.extend(within.into_iter().map(|candidate| inner.lift(candidate)));
             }
-            None => found.extend(self.look_at(&Text { bytes, depth: 0 }, keywords, &mut budget, &mut unscanned)),
+            None => {
+                let text = Text { bytes, depth: 0 };
+                found.extend(self.look_at(&text, keywords, &mut budget, &mut unscanned, is_structured));
+            }
         }
         unscanned.extend(budget.unscanned());
         unscanned
@@ -162,7 +185,7 @@ impl Engine {
     fn look_through(&self, text: &Text<'_>, budget: &mut Budget, unscanned: &mut Vec<Unscanned>) -> Vec<Candidate> {
         let mut keywords = Vec::new();
         self.find_keywords(text.bytes, 0..text.bytes.len(), &mut keywords);
-        self.look_at(text, &keywords, budget, unscanned)
+        self.look_at(text, &keywords, budget, unscanned, &mut false)
     }
 
     /// The candidates at the keywords of a text and in the texts inside it.
@@ -172,6 +195,7 @@ impl Engine {
         keywords: &[Keyword],
         budget: &mut Budget,
         unscanned: &mut Vec<Unscanned>,
+        is_structured: &mut bool,
     ) -> Vec<Candidate> {
         let always = self.detectors.iter().any(|detector| detector.always());
         if keywords.is_empty() && !always {
@@ -192,6 +216,7 @@ impl Engine {
             }
         }
         self.put_back(scratch);
+        *is_structured = !seen.ciphertext.is_empty() || !seen.values.is_empty();
         decode::settle(&self.rules, text, seen, |inner, budget| self.look_through(inner, budget, unscanned))
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::super::rules::RulesArgs;
 use crate::config::Gate;
 use crate::report::{Destination, Format, Redaction};
 use crate::scan::{Confidence, Severity};
@@ -68,6 +69,12 @@ pub struct SourceArgs {
     /// What the commits bring that no remote has
     #[arg(long, group = "source", conflicts_with = "paths")]
     pub unpushed: bool,
+    /// Everything that a ref or HEAD leads to.
+    #[arg(skip)]
+    pub everything: bool,
+    /// Files are called as they were typed, whatever repository they lie in.
+    #[arg(skip)]
+    pub as_typed: bool,
     /// The lines that git gives to a hook, where they were read already.
     #[arg(skip)]
     pub lines: Option<Vec<u8>>,
@@ -134,6 +141,12 @@ pub struct RuleArgs {
     /// No baseline is read.
     #[arg(skip)]
     pub ignores_baseline: bool,
+    /// Settings as a text, where no file is named.
+    #[arg(skip)]
+    pub settings_text: Option<String>,
+    /// Further files of what may stay, as gitleaks writes them.
+    #[arg(skip)]
+    pub gitleaksignores: Vec<PathBuf>,
     /// Entries that let nothing through are an error
     #[arg(long)]
     pub fail_on_unused: bool,
@@ -182,6 +195,7 @@ pub enum Progress {
 /// What else there is to do with findings.
 #[derive(Subcommand)]
 pub enum ScanCommand {
+    Rules(RulesArgs),
     Baseline(BaselineArgs),
     Ignore(IgnoreArgs),
     Explain(ExplainArgs),

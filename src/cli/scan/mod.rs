@@ -18,7 +18,7 @@ pub use args::{RuleArgs, ScanArgs, SourceArgs};
 
 use super::failure::{Failure, Kind};
 use super::session::Session;
-use super::shown;
+use super::{rules, shown};
 use crate::git::{self, GitError, RefUpdate, Repository};
 use crate::host::tree::TreeOptions;
 use crate::host::{clock, target};
@@ -50,6 +50,7 @@ pub const MAX_LINES: u64 = 64 << 20;
 /// Runs it.
 pub fn run(args: ScanArgs, session: &Session) -> Result<(), Failure> {
     match args.command {
+        Some(ScanCommand::Rules(args)) => rules::run(args, session),
         Some(ScanCommand::Baseline(args)) => keep::baseline(args, session),
         Some(ScanCommand::Ignore(args)) => keep::ignore(&args, session),
         Some(ScanCommand::Explain(args)) => keep::explain(&args, session),
@@ -69,7 +70,8 @@ pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<
         || source.pre_push.is_some()
         || source.pre_receive
         || source.unpushed
-        || source.history;
+        || source.history
+        || source.everything;
     if !is_git {
         return scan_files(source, rules, session, started);
     }
@@ -92,6 +94,7 @@ pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<
     let range = match &source.commits {
         Some(words) => repository.range(words).map_err(fail)?,
         None if source.unpushed => git::unpushed(&repository)?,
+        None if source.everything => git::everything(&repository)?,
         None => git::Range::default(),
     };
     let tip = source.commits.as_deref().map_or("HEAD", |words| words.rsplit("..").next().unwrap_or(words));
@@ -109,8 +112,9 @@ fn scan_files(source: &SourceArgs, rules: &RuleArgs, session: &Session, started:
     let (in_force, look) = prepare(in_force, source, session)?;
     let here = [Path::new(".").to_owned()];
     let paths = if source.paths.is_empty() { &here[..] } else { &source.paths };
+    let named_by = repository.as_ref().filter(|_| !source.as_typed);
     let options = TreeOptions { ignored: source.ignored, nested: source.nested, jobs: source.jobs };
-    let mut seen = files::scan(session, &look, paths, source.path.as_deref(), options, repository.as_ref())?;
+    let mut seen = files::scan(session, &look, paths, source.path.as_deref(), options, named_by)?;
     let findings = std::mem::take(&mut seen.findings).finish(look.scanner.engine.rules());
     Ok(Outcome::new(in_force, look, findings, seen, None, started))
 }
@@ -268,6 +272,11 @@ impl Outcome {
     /// The findings, in order; those that are let through too.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// The findings themselves.
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.findings
     }
 
     /// How long it took, in seconds.
