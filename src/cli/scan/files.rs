@@ -42,12 +42,13 @@ pub fn scan(
             continue;
         }
         // What was named is followed, what is found is not.
-        let full = path.canonicalize().map_err(|error| {
+        let metadata = path.metadata().map_err(|error| {
             let failure = Failure::from(files::FileError::new("read", path, error));
             Failure { kind: Kind::Usage, ..failure }
         })?;
+        let full = path.canonicalize().unwrap_or_else(|_| path.clone());
         let folder = if path.is_symlink() { &full } else { path };
-        if full.is_dir() {
+        if metadata.is_dir() {
             let tree = tree::walk_tree(folder, options);
             items.extend(tree.files.iter().chain(&tree.links).map(|file| namer.item(file)));
             items.extend(tracked(folder, &tree).iter().map(|file| namer.item(file)));
@@ -55,9 +56,9 @@ pub fn scan(
                 session.warn(&shown(&error.to_string()).to_string());
                 before.missed(namer.item(&error.path).name, Unscanned::Unreadable);
             }
-        } else if full.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        } else if metadata.file_type().is_fifo() {
             // As a shell makes of `<(command)`.
-            let mut pipe = std::fs::File::open(&full).map_err(|error| files::FileError::new("read", path, error))?;
+            let mut pipe = std::fs::File::open(path).map_err(|error| files::FileError::new("read", path, error))?;
             look.file(&Source::File(namer.item(path).name), None, &mut pipe, &mut before);
         } else {
             items.push(Item { name: namer.item(path).name, file: full });
