@@ -30,6 +30,7 @@ const EXAMPLES: &str = "\
 Examples:
   seal scan
   seal scan --staged
+  seal scan --history
   seal scan --format sarif -o json:report.json
   git diff | seal scan -";
 
@@ -46,6 +47,18 @@ pub struct SourceArgs {
     /// What these commits bring, each of them: A..B
     #[arg(long, group = "source", conflicts_with = "paths", value_name = "RANGE")]
     pub commits: Option<String>,
+    /// All that refs, HEAD, stashes, notes, reflogs and working trees lead to
+    #[arg(long, group = "source", conflicts_with = "paths")]
+    pub history: bool,
+    /// With --history: also what nothing leads to any more
+    #[arg(long, requires = "history")]
+    pub all_objects: bool,
+    /// With --history: look again through what was found clean before
+    #[arg(long, requires = "history")]
+    pub no_cache: bool,
+    /// With --history: look through the whole of each version of a file
+    #[arg(long, requires = "history")]
+    pub no_delta_scan: bool,
     /// What a push to this remote brings; takes the lines of git's hook on standard input
     #[arg(long, group = "source", conflicts_with = "paths", num_args = 2, value_names = ["REMOTE", "URL"])]
     pub pre_push: Option<Vec<String>>,
@@ -184,6 +197,7 @@ pub enum ScanCommand {
     Baseline(BaselineArgs),
     Ignore(IgnoreArgs),
     Explain(ExplainArgs),
+    Rules(super::rules::RulesArgs),
 }
 
 /// Keep a list of findings that are known

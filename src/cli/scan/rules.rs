@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::failure::{Failure, Kind};
-use super::session::Session;
-use super::shown;
+use super::super::failure::{Failure, Kind};
+use super::super::session::Session;
+use super::super::shown;
 use crate::host::files;
 use crate::host::terminal::{Line, Role};
 use crate::scan::example::{Filled, fill};
