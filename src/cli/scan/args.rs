@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::super::rules::RulesArgs;
 use crate::config::Gate;
 use crate::report::{Destination, Format, Redaction};
 use crate::scan::{Confidence, Severity};
@@ -194,6 +195,7 @@ pub enum Progress {
 /// What else there is to do with findings.
 #[derive(Subcommand)]
 pub enum ScanCommand {
+    Rules(RulesArgs),
     Baseline(BaselineArgs),
     Ignore(IgnoreArgs),
     Explain(ExplainArgs),
