@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::super::rules::RulesArgs;
+use super::rules::RulesArgs;
 use crate::config::Gate;
 use crate::report::{Destination, Format, Redaction};
 use crate::scan::{Confidence, Severity};
@@ -199,7 +199,6 @@ pub enum ScanCommand {
     Baseline(BaselineArgs),
     Ignore(IgnoreArgs),
     Explain(ExplainArgs),
-    Rules(super::rules::RulesArgs),
 }
 
 /// Keep a list of findings that are known

@@ -19,7 +19,7 @@ pub use args::{RuleArgs, ScanArgs, SourceArgs};
 
 use super::failure::{Failure, Kind};
 use super::session::Session;
-use super::{rules, shown};
+use super::shown;
 use crate::git::{self, GitError, RefUpdate, Repository};
 use crate::host::tree::TreeOptions;
 use crate::host::{clock, target};
@@ -51,7 +51,6 @@ pub const MAX_LINES: u64 = 64 << 20;
 /// Runs it.
 pub fn run(args: ScanArgs, session: &Session) -> Result<(), Failure> {
     match args.command {
-        Some(ScanCommand::Rules(args)) => rules::run(args, session),
         Some(ScanCommand::Baseline(args)) => keep::baseline(args, session),
         Some(ScanCommand::Ignore(args)) => keep::ignore(&args, session),
         Some(ScanCommand::Explain(args)) => keep::explain(&args, session),
