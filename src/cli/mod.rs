@@ -26,6 +26,7 @@ mod many;
 mod merge;
 mod readers;
 mod rotate;
+pub mod rules;
 mod session;
 mod stand_in;
 mod textconv;

@@ -148,7 +148,9 @@ impl Engine {
         let regex = pattern.compiled();
         for captures in regex.captures_iter(Input::new(bytes).span(window)) {
             let Some(whole) = captures.get_match().map(|found| found.range()) else { continue };
-            let group = captures.get_group_by_name("secret").or_else(|| captures.get_group(1));
+            let group = captures
+                .get_group_by_name("secret")
+                .or_else(|| (1..captures.group_len()).find_map(|group| captures.get_group(group)));
             let secret = group.map_or(whole.clone(), |group| group.start..group.end);
             let mut candidate = Candidate {
                 rule: RuleIndex(rule as u16),

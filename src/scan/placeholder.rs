@@ -74,7 +74,6 @@ const BLANKS: &[(&str, &str)] = &[
     ("$(", ")"),
     ("<%", "%>"),
     ("%(", ")s"),
-    ("<", ">"),
     ("[[", "]]"),
     ("{%", "%}"),
     ("#{", "}"),
@@ -279,6 +278,15 @@ pub fn placeholder(secret: &[u8], shown: usize) -> Option<&'static str> {
         CONVERSIONS.iter().find(|conversion| secret.len() < 40 && secret.ends_with(conversion.as_bytes()))
     {
         return Some(conversion);
+    }
+    // Words in angle brackets; in a random value these stand by chance, but not around letters alone.
+    let in_angles = |from: usize| {
+        let rest = &secret[from + 1..secret.len().min(from + 64)];
+        let inside = rest.iter().take_while(|byte| byte.is_ascii_alphabetic() || b" _-".contains(byte)).count();
+        inside >= 3 && rest.get(inside) == Some(&b'>')
+    };
+    if memchr::memchr_iter(b'<', secret).any(in_angles) {
+        return Some("<");
     }
     let body = &secret[shown.min(secret.len())..];
     (body.len() >= 12 && !is_varied(body) || body.len() >= 6 && is_run(body)).then_some("repeated or counted up")

@@ -197,7 +197,7 @@ impl Check {
         let token = before.rsplit(|c: char| c.is_whitespace() || "\"'`:".contains(c)).next().unwrap_or_default();
         match self {
             Self::GithubCrc32 => Some(checksum::github_sum(token.rsplit('_').next().unwrap_or_default())),
-            Self::Crc32LeHex8 => Some(checksum::le_hex_sum(token.strip_suffix('_')?)),
+            Self::Crc32LeHex8 => Some(checksum::le_hex_sum(token.rsplit('=').next()?.strip_suffix('_')?)),
             Self::Crc32Hex8Upper => Some(checksum::hex_upper_sum(token)),
             Self::GitlabRoutable => checksum::gitlab_routable_sum(token),
             Self::Luhn => checksum::luhn_digit(token),

@@ -55,6 +55,9 @@ impl Alphabet {
 
 /// Whether `value` can have been drawn at random from `alphabet`.
 pub fn is_random(value: &[u8], alphabet: Alphabet) -> bool {
+    let is_hex = |letters: &[u8]| value.iter().all(|byte| byte.is_ascii_digit() || letters.contains(byte));
+    // Some issuers of longer alphabets give hex as well.
+    let alphabet = if is_hex(b"abcdef") || is_hex(b"ABCDEF") { Alphabet::Hex } else { alphabet };
     let classes = alphabet.classes();
     let size: f64 = classes.iter().sum();
     let one_case = classes[2] == 0.0;
@@ -98,11 +101,10 @@ pub fn is_varied(value: &[u8]) -> bool {
             && value.iter().zip(&value[period..]).filter(|(one, next)| one == next).count() * 4
                 >= (value.len() - period) * 3
     });
-    distinct >= wanted
-        && !repeats
-        && longest(&|one, next| one == next) < 7
-        && longest(&|one, next| next == one.wrapping_add(1)) < 7
-        && longest(&|one, next| one == next.wrapping_add(1)) < 7
+    let longest_run = longest(&|one, next| one == next)
+        .max(longest(&|one, next| next == one.wrapping_add(1)))
+        .max(longest(&|one, next| one == next.wrapping_add(1)));
+    distinct >= wanted && !repeats && longest_run < (value.len() / 4).max(7)
 }
 
 /// How far a count out of `length` may be from what a chance of `share` makes of it.
