@@ -33,6 +33,7 @@ enum RulesCommand {
 }
 
 #[derive(Args, Default)]
+#[command(after_help = "Examples:\n  seal scan rules\n  seal scan rules list --json")]
 struct ListArgs {
     /// Print JSON
     #[arg(long)]
@@ -50,7 +51,7 @@ struct ShowArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "Exit codes: 0 every rule is sound, 1 one is not.")]
+#[command(after_help = "Examples:\n  seal scan rules check acme.toml\n\nExit codes: 0 every rule is sound, 1 one is not.")]
 struct CheckArgs {
     /// The file
     #[arg(value_name = "FILE")]
