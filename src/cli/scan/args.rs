@@ -196,7 +196,7 @@ pub enum Progress {
 #[derive(Subcommand)]
 pub enum ScanCommand {
     Rules(RulesArgs),
-    Baseline(BaselineArgs),
+    Baseline(Box<BaselineArgs>),
     Ignore(IgnoreArgs),
     Explain(ExplainArgs),
 }

@@ -51,7 +51,7 @@ pub const MAX_LINES: u64 = 64 << 20;
 /// Runs it.
 pub fn run(args: ScanArgs, session: &Session) -> Result<(), Failure> {
     match args.command {
-        Some(ScanCommand::Baseline(args)) => keep::baseline(args, session),
+        Some(ScanCommand::Baseline(args)) => keep::baseline(*args, session),
         Some(ScanCommand::Ignore(args)) => keep::ignore(&args, session),
         Some(ScanCommand::Explain(args)) => keep::explain(&args, session),
         Some(ScanCommand::Rules(args)) => rules::run(args, session),

@@ -51,7 +51,9 @@ struct ShowArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  seal scan rules check acme.toml\n\nExit codes: 0 every rule is sound, 1 one is not.")]
+#[command(
+    after_help = "Examples:\n  seal scan rules check acme.toml\n\nExit codes: 0 every rule is sound, 1 one is not."
+)]
 struct CheckArgs {
     /// The file
     #[arg(value_name = "FILE")]
