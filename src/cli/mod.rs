@@ -30,7 +30,6 @@ mod many;
 mod merge;
 mod readers;
 mod rotate;
-mod rules;
 mod scan;
 mod session;
 mod stand_in;

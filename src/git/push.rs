@@ -131,7 +131,8 @@ impl Repository {
         let mut found: Vec<String> = names.iter().map(|name| name.to_string()).collect();
         found.retain(|name| name == remote || remote == url && has_url(name));
         // Its branches may be here although its config is not.
-        if found.is_empty() && remote != url && remote.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        if found.is_empty() && remote != url && remote.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        {
             found.push(remote.to_owned());
         }
         found

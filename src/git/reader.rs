@@ -41,6 +41,9 @@ pub struct Entry {
     pub id: ObjectId,
 }
 
+/// Tags, and what they lead to, with its kind.
+type Peeled = (Vec<ObjectId>, Option<(ObjectId, Kind)>);
+
 impl ObjectReader {
     /// Those in folders of objects, the first of which must be there.
     pub(super) fn open(folders: &[PathBuf], hash: gix::hash::Kind) -> Result<Self, GitError> {
@@ -131,7 +134,7 @@ impl ObjectReader {
     }
 
     /// Follows tags: the tags on the way, then what they lead to, with its kind. `None` for what is not there.
-    pub(super) fn peel(&self, id: ObjectId) -> Result<(Vec<ObjectId>, Option<(ObjectId, Kind)>), GitError> {
+    pub(super) fn peel(&self, id: ObjectId) -> Result<Peeled, GitError> {
         let mut tags = Vec::new();
         let mut id = id;
         loop {

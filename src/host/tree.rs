@@ -79,7 +79,7 @@ pub fn open_regular(path: &Path) -> Result<Option<(File, u64)>, FileError> {
         Err(error) => return Err(fail(error)),
     };
     let metadata = file.metadata().map_err(fail)?;
-    Ok(metadata.is_file().then(|| (file, metadata.len())))
+    Ok(metadata.is_file().then_some((file, metadata.len())))
 }
 
 /// What a path below a folder is, where no folder on the way is a link.

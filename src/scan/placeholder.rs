@@ -279,10 +279,11 @@ pub fn placeholder(secret: &[u8], shown: usize) -> Option<&'static str> {
     {
         return Some(conversion);
     }
+    // Words in angle brackets; in a random value these stand by chance, but not around letters alone.
     let in_angles = |from: usize| {
-        let inside = secret[from + 1..].split(|byte| *byte == b'>').next().unwrap_or_default();
-        let closed = from + 1 + inside.len() < secret.len();
-        closed && inside.len() >= 3 && inside.iter().all(|byte| byte.is_ascii_alphabetic() || b" _-".contains(byte))
+        let rest = &secret[from + 1..secret.len().min(from + 64)];
+        let inside = rest.iter().take_while(|byte| byte.is_ascii_alphabetic() || b" _-".contains(byte)).count();
+        inside >= 3 && rest.get(inside) == Some(&b'>')
     };
     if memchr::memchr_iter(b'<', secret).any(in_angles) {
         return Some("<");

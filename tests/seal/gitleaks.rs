@@ -185,6 +185,7 @@ fn reports_have_its_columns_and_elements() {
 #[test]
 fn exit_codes_and_log_lines_are_its_own() {
     let folder = sample();
+    let colours = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
     folder.write("empty/a", "nothing\n");
     folder.write("bad.toml", "rules = [");
     folder.write("odd.toml", "[[rules]]\nid = 'x'\ndescription = 'x'\nregex = '('\n");
@@ -205,9 +206,7 @@ fn exit_codes_and_log_lines_are_its_own() {
         (&["dir", "--enable-rule", "nope"], "FTL Requested rule nope not found in rules"),
     ] {
         let Some((theirs, ours)) = both(&folder, words, "") else { return };
-        let plain = |ran: &Ran| {
-            regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap().replace_all(&ran.stderr_text(), "").into_owned()
-        };
+        let plain = |ran: &Ran| colours.replace_all(&ran.stderr_text(), "").into_owned();
         assert!(plain(&theirs).contains(line), "{theirs}");
         assert!(plain(&ours).contains(line), "{ours}");
         assert_eq!(ours.code, theirs.code, "{words:?}\n{ours}");
@@ -233,7 +232,7 @@ fn what_it_knew_or_ignored_stays_so() {
     let (last, rest) = all.split_last().unwrap();
     folder.write(".gitleaksignore", rest.join("\n"));
     let (theirs, ours) = both(&folder, &["git", "-f", "json", "-r", "-"], "").unwrap();
-    assert_eq!(leaks(&theirs).into_keys().collect::<Vec<_>>(), [last.clone()]);
+    assert_eq!(leaks(&theirs).into_keys().collect::<Vec<_>>(), std::slice::from_ref(&last));
     assert_eq!(leaks(&ours), leaks(&theirs));
 
     folder.write("elsewhere/ignore", format!("# moved\n{last}\n"));

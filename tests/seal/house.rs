@@ -114,7 +114,8 @@ fn core_does_not_touch_the_world() {
         ["std::fs", "std::net", "std::env", "std::process", "std::thread", "SystemTime", "Instant::now", "println!"];
     let mut wrong = Vec::new();
     for (path, module) in sources() {
-        if modules.iter().position(|other| *other == module).is_some_and(|own| own <= host) {
+        let is_edge = modules.iter().position(|other| *other == module).is_some_and(|own| own <= host);
+        if is_edge || path.ends_with("tests.rs") {
             continue;
         }
         let code = std::fs::read_to_string(&path).unwrap();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::super::rules::RulesArgs;
+use super::rules::RulesArgs;
 use crate::config::Gate;
 use crate::report::{Destination, Format, Redaction};
 use crate::scan::{Confidence, Severity};
@@ -196,7 +196,7 @@ pub enum Progress {
 #[derive(Subcommand)]
 pub enum ScanCommand {
     Rules(RulesArgs),
-    Baseline(BaselineArgs),
+    Baseline(Box<BaselineArgs>),
     Ignore(IgnoreArgs),
     Explain(ExplainArgs),
 }

@@ -8,6 +8,7 @@ mod force;
 mod keep;
 mod look;
 mod objects;
+mod rules;
 
 use std::io::Read as _;
 use std::path::Path;
@@ -18,7 +19,7 @@ pub use args::{RuleArgs, ScanArgs, SourceArgs};
 
 use super::failure::{Failure, Kind};
 use super::session::Session;
-use super::{rules, shown};
+use super::shown;
 use crate::git::{self, GitError, RefUpdate, Repository};
 use crate::host::tree::TreeOptions;
 use crate::host::{clock, target};
@@ -50,10 +51,10 @@ pub const MAX_LINES: u64 = 64 << 20;
 /// Runs it.
 pub fn run(args: ScanArgs, session: &Session) -> Result<(), Failure> {
     match args.command {
-        Some(ScanCommand::Rules(args)) => rules::run(args, session),
-        Some(ScanCommand::Baseline(args)) => keep::baseline(args, session),
+        Some(ScanCommand::Baseline(args)) => keep::baseline(*args, session),
         Some(ScanCommand::Ignore(args)) => keep::ignore(&args, session),
         Some(ScanCommand::Explain(args)) => keep::explain(&args, session),
+        Some(ScanCommand::Rules(args)) => rules::run(args, session),
         None => {
             let outcome = scan(&args.source, &args.rules, session)?;
             outcome.tell(&args.tell, &args.rules, session)?;
@@ -70,8 +71,8 @@ pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<
         || source.pre_push.is_some()
         || source.pre_receive
         || source.unpushed
-        || source.history
-        || source.everything;
+        || source.everything
+        || source.history;
     if !is_git {
         return scan_files(source, rules, session, started);
     }

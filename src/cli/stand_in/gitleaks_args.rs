@@ -167,11 +167,12 @@ fn global() -> impl Iterator<Item = &'static Flag> {
     GLOBAL.iter().chain(&MORE_GLOBAL)
 }
 
+/// The command that was named, if one was.
+type Chosen = Option<&'static Command>;
+
 impl Given {
     /// Reads words; the first that is no flag and names a command is that command.
-    pub(super) fn read(
-        words: &[OsString],
-    ) -> Result<(Option<&'static Command>, Self), (Option<&'static Command>, Misuse)> {
+    pub(super) fn read(words: &[OsString]) -> Result<(Chosen, Self), (Chosen, Misuse)> {
         // pflag knows a flag only of the command that it belongs to, wherever it stands.
         let chosen = words.iter().find_map(command);
         let mut given = Self::default();

@@ -92,6 +92,9 @@ impl Detector for Generic {
                 continue;
             }
             let is_clause = KEYWORDS[hit.keyword] == IDENTIFIED_BY;
+            if is_inside_a_word(bytes, hit.end) {
+                continue;
+            }
             // A keyword may end with what stands behind a name.
             let last = bytes[hit.end - 1];
             let end = if in_word(last) || is_clause { name_end(bytes, hit.end) } else { hit.end - 1 };
@@ -235,6 +238,44 @@ impl Generic {
             key_path: None,
         })
     }
+}
+
+/// Whether the word that a keyword begins goes on as none that matters does: `keyboard`, `author`, `passing`. Most keywords end here.
+fn is_inside_a_word(bytes: &[u8], end: usize) -> bool {
+    const ENDINGS: &[&[u8]] = &[
+        b"s",
+        b"word",
+        b"words",
+        b"wd",
+        b"wort",
+        b"phrase",
+        b"code",
+        b"ential",
+        b"entials",
+        b"entication",
+        b"orization",
+        b"key",
+        b"keys",
+        b"pass",
+        b"token",
+        b"secret",
+        b"pwd",
+        b"auth",
+        b"cred",
+        b"salt",
+    ];
+    let (last, next) = (bytes[end - 1], bytes.get(end).copied().unwrap_or_default());
+    if !(last.is_ascii_lowercase() && next.is_ascii_lowercase()
+        || last.is_ascii_uppercase() && next.is_ascii_uppercase())
+    {
+        return false;
+    }
+    let rest = &bytes[end..bytes.len().min(end + 12)];
+    let len = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic() && byte.is_ascii_lowercase() == next.is_ascii_lowercase())
+        .count();
+    !ENDINGS.iter().any(|ending| ending.eq_ignore_ascii_case(&rest[..len]))
 }
 
 /// Where a name ends that goes on from `at`.

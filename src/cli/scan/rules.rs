@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::failure::{Failure, Kind};
-use super::session::Session;
-use super::shown;
+use super::super::failure::{Failure, Kind};
+use super::super::session::Session;
+use super::super::shown;
 use crate::host::files;
 use crate::host::terminal::{Line, Role};
 use crate::scan::example::{Filled, fill};
@@ -51,7 +51,9 @@ struct ShowArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  seal scan rules check acme.toml\n\nExit codes: 0 every rule is sound, 1 one is not.")]
+#[command(
+    after_help = "Examples:\n  seal scan rules check acme.toml\n\nExit codes: 0 every rule is sound, 1 one is not."
+)]
 struct CheckArgs {
     /// The file
     #[arg(value_name = "FILE")]
