@@ -18,6 +18,7 @@ mod encrypt;
 mod exec;
 mod failure;
 mod file_status;
+mod fix;
 mod git_setup;
 mod groups;
 mod help;
@@ -108,7 +109,7 @@ macro_rules! command {
 }
 
 /// All commands, in alphabetical order.
-const COMMANDS: [Command; 25] = [
+const COMMANDS: [Command; 26] = [
     command!("completions", completions::CompletionsArgs, completions::run),
     command!("config", config_show::ConfigArgs, config_show::run),
     command!("decrypt", decrypt::DecryptArgs, decrypt::run),
@@ -119,6 +120,7 @@ const COMMANDS: [Command; 25] = [
     command!("exec-env", exec::ExecEnvArgs, exec::exec_env),
     command!("exec-file", exec::ExecFileArgs, exec::exec_file),
     command!("filestatus", file_status::FileStatusArgs, file_status::run),
+    command!("fix", fix::FixArgs, fix::run),
     command!("get", change::GetArgs, change::get),
     command!("groups", groups::GroupsArgs, groups::run),
     command!("help", help::HelpArgs, help::run),

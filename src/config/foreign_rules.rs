@@ -100,7 +100,7 @@ struct Allowlist {
 
 /// Whether a file is gitleaks's: by its name, or by the names that only gitleaks has.
 pub(super) fn is_of_gitleaks(text: &str, path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let starts = |line: &str| {
         let line: String = line.to_ascii_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
         ["[[rules]]", "[[allowlists]]", "[allowlist]", "[extend]"].iter().any(|start| line.starts_with(start))

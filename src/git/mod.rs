@@ -20,7 +20,7 @@ mod staged;
 
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
 pub use program::{configured, hooks_folder, set_config};
-pub use push::{RefUpdate, pushed, received, unpushed};
+pub use push::{RefUpdate, everything, pushed, received, unpushed};
 pub use range::{Additions, NewBlob, Range};
 pub use reader::{Commit, Entry, ObjectReader};
 pub use repository::{GitError, Repository, Tree, Version};

@@ -96,6 +96,13 @@ pub fn unpushed(repository: &Repository) -> Result<Range, GitError> {
     Ok(Range { tips: repository.head_commit()?.into_iter().collect(), known })
 }
 
+/// All commits that a ref or HEAD leads to.
+pub fn everything(repository: &Repository) -> Result<Range, GitError> {
+    let mut tips: Vec<ObjectId> = repository.refs("refs/")?.into_iter().map(|(_, id)| id).collect();
+    tips.extend(repository.head_commit()?);
+    Ok(Range { tips, known: Vec::new() })
+}
+
 impl Repository {
     /// All refs below a prefix, by full name, and the object each names.
     fn refs(&self, prefix: &str) -> Result<Vec<(BString, ObjectId)>, GitError> {
@@ -121,8 +128,13 @@ impl Repository {
             let is_url = |key: &str| config.string(&format!("remote.{name}.{key}")).is_some_and(|value| value == url);
             is_url("url") || is_url("pushurl")
         };
-        let names = names.iter().map(|name| name.to_string());
-        names.filter(|name| name == remote || remote == url && has_url(name)).collect()
+        let mut found: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        found.retain(|name| name == remote || remote == url && has_url(name));
+        // Its branches may be here although its config is not.
+        if found.is_empty() && remote != url && remote.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            found.push(remote.to_owned());
+        }
+        found
     }
 }
 

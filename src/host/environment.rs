@@ -60,6 +60,8 @@ variables! {
     PreCommitFromRef "PRE_COMMIT_FROM_REF" "where a push begins, as the pre-commit framework says it"
     PreCommitToRef "PRE_COMMIT_TO_REF" "what is pushed, as the pre-commit framework says it"
     PreCommitRemoteName "PRE_COMMIT_REMOTE_NAME" "where it is pushed to, as the pre-commit framework says it"
+    GitleaksConfig "GITLEAKS_CONFIG" "as gitleaks: path of the settings to use"
+    GitleaksConfigToml "GITLEAKS_CONFIG_TOML" "as gitleaks: the settings themselves"
     NoColor "NO_COLOR" "no colour when not empty"
     Clicolor "CLICOLOR" "no colour when 0"
     ClicolorForce "CLICOLOR_FORCE" "colour also into files and pipes when neither empty nor 0"

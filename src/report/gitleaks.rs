@@ -1,7 +1,7 @@
 //! The reports of gitleaks 8.30, field by field, for pipelines that read them: an entry for each place.
 //!
 //! Secrets stand as `REDACTED` unless they are to be shown, as with its `--redact`. A rule is called as gitleaks calls it, where it
-//! knows it. Columns are its: it counts the line end before a line into it.
+//! knows it. Places are those of whole matches.
 
 use std::io::{self, Write};
 
@@ -51,6 +51,7 @@ impl Leak {
         let matched = format!("{}{secret}{}", view.text(before, As::Raw), view.text(behind, As::Raw));
         let file = match place.source {
             Source::Commit(_) | Source::Tag(_) => String::new(),
+            Source::Input(ref name) if name.is_empty() => String::new(),
             _ => view.path(&place.source),
         };
         let first = place.history.as_ref().and_then(|history| history.first.as_ref());
@@ -63,15 +64,15 @@ impl Leak {
         let text = |field: fn(&crate::scan::CommitRef) -> &[u8]| {
             first.map(|first| view.text(field(first), As::Raw)).unwrap_or_default()
         };
-        let shift = |line: usize| usize::from(line > 1);
+        let [(start_line, start_column), (end_line, end_column)] = extent(place);
         Self {
-            fingerprint: format!("{prefix}{file}:{rule_id}:{}", place.line),
+            fingerprint: format!("{prefix}{file}:{rule_id}:{start_line}"),
             rule_id,
             description: rule.title.clone(),
-            start_line: place.line,
-            end_line: place.end_line,
-            start_column: place.column + shift(place.line),
-            end_column: (place.end_column + shift(place.end_line)).saturating_sub(1),
+            start_line,
+            end_line,
+            start_column,
+            end_column,
             matched,
             secret,
             file,
@@ -89,7 +90,7 @@ impl Leak {
     /// What is said on the terminal with `--verbose`.
     fn verbose(&self) -> String {
         let mut rows = vec![("Finding", self.matched.as_str()), ("Secret", &self.secret), ("RuleID", &self.rule_id)];
-        let (entropy, line) = (self.entropy.to_string(), self.start_line.to_string());
+        let (entropy, line) = (format!("{:.6}", self.entropy), self.start_line.to_string());
         rows.push(("Entropy", &entropy));
         if !self.file.is_empty() {
             rows.extend([("File", self.file.as_str()), ("Line", &line)]);
@@ -102,6 +103,20 @@ impl Leak {
         rows.push(("Fingerprint", &self.fingerprint));
         rows.iter().map(|(name, value)| format!("{:<13}{}\n", format!("{name}:"), super::shown(value))).collect()
     }
+}
+
+/// Where a match begins and ends, as lines and as bytes counted from 1; gitleaks adds the line end before a line.
+///
+/// Where the line is too long to be kept, what cannot be counted is the secret's own place in characters.
+fn extent(place: &Place) -> [(usize, usize); 2] {
+    let (before, behind) = place.around_secret();
+    let lines = |text: &[u8]| text.iter().filter(|byte| **byte == b'\n').count();
+    let column = place.excerpt.bytes_before().map_or(place.column, |bytes| bytes + 1);
+    let start = (place.line - lines(before), column.saturating_sub(before.len()).max(1));
+    let length = if place.line == place.end_line { Some(place.secret.len()) } else { None };
+    let end = length.map_or(place.end_column, |length| column + length) + behind.len();
+    [start, (place.end_line + lines(behind), end.saturating_sub(1))]
+        .map(|(line, column)| (line, column + usize::from(line > 1)))
 }
 
 /// The name gitleaks has for a rule, else ours.
@@ -117,7 +132,8 @@ impl super::Options {
             100 => "REDACTED".to_owned(),
             percent => {
                 let text = String::from_utf8_lossy(secret);
-                let shown = text.chars().count() * usize::from(100 - percent) / 100;
+                // Rounded as Go's math.RoundToEven.
+                let shown = (text.chars().count() as f64 * f64::from(100 - percent) / 100.0).round_ties_even() as usize;
                 format!("{}...", text.chars().take(shown).collect::<String>())
             }
         }

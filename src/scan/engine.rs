@@ -65,12 +65,12 @@ const LAYERS: usize = 4;
 const MAX_CANDIDATES: usize = 10_000;
 
 impl Engine {
-    /// Compiles rules. Fails where a pattern is not one.
+    /// Makes ready to look for rules: patterns are compiled when they are first needed. Fails where the keywords are too many.
     pub fn new(rules: Ruleset, detectors: Vec<Box<dyn Detector>>) -> Result<Self, RuleError> {
         let mut keywords = Keywords::new();
         let mut patterns = Vec::new();
         for (index, rule) in rules.iter() {
-            patterns.push(Pattern::of(rule)?);
+            patterns.push(Pattern::of(rule));
             if rule.pattern.is_some() {
                 for (keyword, word) in rule.keywords.iter().enumerate() {
                     keywords.want(word, Wanted::Rule { rule: index, case_counts: rule.keyword_case, keyword });

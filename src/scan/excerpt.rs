@@ -81,6 +81,11 @@ impl Excerpt {
         pieces
     }
 
+    /// How many bytes of its line stand before the secret, where the line is not cut.
+    pub fn bytes_before(&self) -> Option<usize> {
+        (!self.before.is_cut).then_some(self.before.text.expose().len())
+    }
+
     /// What stands before the secret, and behind it, with other secrets in it: to search, not to show.
     pub(super) fn sides(&self) -> (&[u8], &[u8]) {
         (self.before.text.expose(), self.behind.text.expose())

@@ -1,8 +1,8 @@
 //! Findings: one for a secret, with every place that holds it, the same in whatever order texts were looked through.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -220,6 +220,8 @@ impl Findings {
         let ranges: Vec<Range<usize>> = judged.iter().map(|candidate| candidate.secret.clone()).collect();
         let positions = Positions::of(text, &ranges);
         let secrets = Secrets::new(ranges);
+        // What parts belong to stands before them, and is part of nothing itself.
+        let mut wholes: HashMap<&str, (Range<usize>, Fingerprint)> = HashMap::new();
         for candidate in judged {
             let rule = rules.rule(candidate.rule);
             let (start, end) = (positions.at(candidate.secret.start), positions.at(candidate.secret.end));
@@ -240,6 +242,19 @@ impl Findings {
             };
             let secret = candidate.decoded.unwrap_or_else(|| Plaintext::from(&text[place.secret.clone()]));
             let fingerprint = Fingerprint::new(&self.salt, &rule.id, secret.expose());
+            let with = candidate.notes.iter().find_map(|note| match note {
+                Note::With(id) => Some(id.as_str()),
+                _ => None,
+            });
+            let part_of = match with {
+                Some(id) => {
+                    wholes.get(id).filter(|(span, _)| span.contains(&place.secret.start)).map(|(_, whole)| *whole)
+                }
+                None => {
+                    wholes.insert(&rule.id, (place.whole.clone(), fingerprint));
+                    None
+                }
+            };
             self.include(Finding {
                 fingerprint,
                 rule: candidate.rule,
@@ -250,7 +265,7 @@ impl Findings {
                 places: vec![place],
                 place_count: 1,
                 suppressed: None,
-                part_of: None,
+                part_of,
                 preexisting: false,
             });
         }

@@ -22,9 +22,6 @@ pub struct Where<'a> {
     pub bytes: &'a [u8],
 }
 
-/// A text keeps no more finds than this: the surest, then the first.
-const MAX_FOUND: usize = 1_000;
-
 /// A line of this many bytes is written by a program.
 const LONG_LINE: usize = 64 * 1024;
 
@@ -50,12 +47,10 @@ pub fn judge(rules: &Ruleset, place: Where<'_>, mut candidates: Vec<Candidate>) 
     });
     pair(rules, place.bytes, &mut candidates);
     let mut kept = without_overlap(rules, candidates);
-    if kind.is_test {
-        kept.iter_mut().for_each(|candidate| lower(candidate));
-    }
-    if kept.len() > MAX_FOUND {
-        kept.sort_by_key(|candidate| (std::cmp::Reverse(candidate.confidence), candidate.secret.start));
-        kept.truncate(MAX_FOUND);
+    for candidate in &mut kept {
+        if kind.is_test || in_doctest(place.bytes, candidate.whole.start) {
+            lower(candidate);
+        }
     }
     kept.sort_by_key(|candidate| (candidate.secret.start, candidate.secret.end, candidate.rule));
     kept
@@ -73,6 +68,16 @@ fn mark_stand_in(bytes: &[u8], candidate: &mut Candidate) {
         candidate.notes.push(Note::Placeholder(how));
     }
 }
+
+/// Whether a place is in an example within documentation: a line that shows what is typed, as Python's do.
+fn in_doctest(bytes: &[u8], at: usize) -> bool {
+    let before = &bytes[at.saturating_sub(LONG_SAMPLE)..at];
+    let start = memchr::memrchr(b'\n', before).map_or(0, |line| line + 1);
+    before[start..].trim_ascii_start().starts_with(b">>> ")
+}
+
+/// No line of an example is longer.
+const LONG_SAMPLE: usize = 200;
 
 /// One step less sure, unless a check says that it is real.
 fn lower(candidate: &mut Candidate) {
@@ -457,6 +462,8 @@ mod tests {
         ] {
             assert_eq!(of(path), [Confidence::Low, Confidence::Medium], "{path}");
         }
+        let shown = judged(Some("a.py"), "    >>> login(password=\"kestrel-Mq71\")\n");
+        assert_eq!(shown, one("generic-password", Confidence::Low));
         for path in ["src/latest/app.py", "contest.py", "attestation.py"] {
             assert_eq!(of(path), [Confidence::Medium, Confidence::High], "{path}");
         }
@@ -511,13 +518,5 @@ mod tests {
         let place = Where { path: None, bytes: &[b'x'; 40] };
         let kept = judge(&rules, place, found);
         assert_eq!(kept.iter().map(|found| found.layers.len()).collect::<Vec<_>>(), [1, 1]);
-    }
-
-    #[test]
-    fn a_text_keeps_the_surest_finds() {
-        let text = "password = \"kestrel-Mq71\"\n".repeat(3_000) + "x = acme_q7x2m9k4v8z1\n";
-        let found = judged(Some("a.py"), &text);
-        assert_eq!(found.len(), MAX_FOUND);
-        assert_eq!(found.last().unwrap(), &("acme".to_owned(), Confidence::High));
     }
 }

@@ -9,21 +9,30 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::Rule;
 use super::weigh::{self, Dropped};
-use super::{Rule, RuleError};
 
-/// A rule's pattern.
+/// A rule's pattern. It is parsed when its reach is asked for, and compiled when it is tried: most never are.
 pub struct Pattern {
     text: String,
-    /// The longest match, in bytes.
-    max_len: usize,
-    /// Every match starts with one of the rule's keywords, so that it need not be looked for.
-    starts_with_keyword: bool,
+    keywords: Vec<String>,
+    /// The longest match that the rule allows, in bytes.
+    stated_len: Option<usize>,
     /// What a match may not be.
     dropped: Dropped,
     /// How much is looked at around a match, in bytes.
     margin: usize,
-    compiled: OnceLock<Compiled>,
+    shape: OnceLock<Shape>,
+    compiled: OnceLock<Option<Compiled>>,
+}
+
+/// What the matches of a pattern are like.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    /// The longest match, in bytes.
+    max_len: usize,
+    /// Every match starts with one of the rule's keywords, so that it need not be looked for.
+    starts_with_keyword: bool,
 }
 
 /// What a thread needs to run one pattern.
@@ -45,24 +54,22 @@ const MAX_LEN: usize = 512;
 const MAX_STARTS: usize = 512;
 
 impl Pattern {
-    /// The pattern of a rule, if it has one. Fails where it cannot be parsed.
-    pub fn of(rule: &Rule) -> Result<Option<Self>, RuleError> {
-        let Some(text) = &rule.pattern else { return Ok(None) };
-        let fail = |error: regex_syntax::Error| RuleError { file: rule.id.clone(), problem: error.to_string() };
-        let parsed = regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(text).map_err(fail)?;
-        let max_len = rule.max_len.or(parsed.properties().maximum_len()).unwrap_or(MAX_LEN);
-        let keywords: Vec<String> = rule.keywords.iter().map(|word| word.to_ascii_lowercase()).collect();
-        let begins = |start: &Vec<u8>| keywords.iter().any(|word| start.starts_with(word.as_bytes()));
-        let longest = keywords.iter().map(String::len).max().unwrap_or(0);
-        let starts_with_keyword = starts(&parsed, longest).iter().all(begins);
-        let dropped = Dropped::default();
-        let margin = weigh::margin(rule);
-        Ok(Some(Self { text: text.clone(), max_len, starts_with_keyword, dropped, margin, compiled: OnceLock::new() }))
+    /// The pattern of a rule, if it has one.
+    pub fn of(rule: &Rule) -> Option<Self> {
+        Some(Self {
+            text: rule.pattern.clone()?,
+            keywords: rule.keywords.iter().map(|word| word.to_ascii_lowercase()).collect(),
+            stated_len: rule.max_len,
+            dropped: Dropped::default(),
+            margin: weigh::margin(rule),
+            shape: OnceLock::new(),
+            compiled: OnceLock::new(),
+        })
     }
 
     /// How far from a keyword a match depends on the text, in bytes.
     pub fn reach(&self) -> usize {
-        self.max_len + self.margin
+        self.shape().max_len + self.margin
     }
 
     /// What a match may not be.
@@ -74,23 +81,24 @@ impl Pattern {
     ///
     /// It depends on no more than [`reach`](Self::reach) bytes before and behind the keyword.
     pub fn find(&self, text: &[u8], keyword: Range<usize>, scratch: &mut Option<Scratch>) -> Option<Found> {
-        let Compiled { regex, group } = self.compiled();
+        let Shape { max_len, starts_with_keyword } = self.shape();
+        let Compiled { regex, group } = self.compiled()?;
         let Scratch { cache, captures } =
             scratch.get_or_insert_with(|| Scratch { cache: regex.create_cache(), captures: regex.create_captures() });
-        let end = (keyword.end + self.max_len).min(text.len());
+        let end = (keyword.end + max_len).min(text.len());
         let mut input = Input::new(text);
-        if self.starts_with_keyword {
+        if starts_with_keyword {
             input.set_anchored(Anchored::Yes);
-            input.set_span(keyword.start..end.min(keyword.start + self.max_len));
+            input.set_span(keyword.start..end.min(keyword.start + max_len));
         } else {
-            input.set_span(keyword.start.saturating_sub(self.max_len)..end);
+            input.set_span(keyword.start.saturating_sub(max_len)..end);
         }
         loop {
             // The cheap search first: most keywords are in no match.
             let half = regex.search_half_with(cache, &input)?;
             if half.offset() < keyword.end {
                 let next = half.offset().max(input.start() + 1);
-                if self.starts_with_keyword || next > keyword.start {
+                if starts_with_keyword || next > keyword.start {
                     return None;
                 }
                 input.set_start(next);
@@ -101,23 +109,37 @@ impl Pattern {
             if whole.start > keyword.start {
                 return None;
             }
-            let mut groups = (1..captures.group_len()).filter(|at| group.is_none_or(|named| named == *at));
             // Without a name, the first that took part in the match.
-            let secret = groups.find_map(|at| captures.get_group(at));
+            let named = group.and_then(|at| captures.get_group(at));
+            let secret = named.or_else(|| (1..captures.group_len()).find_map(|at| captures.get_group(at)));
             let secret = secret.map_or(whole.clone(), |group| group.start..group.end);
             return Some(Found { whole, secret });
         }
     }
 
-    fn compiled(&self) -> &Compiled {
-        self.compiled.get_or_init(|| {
+    fn shape(&self) -> Shape {
+        *self.shape.get_or_init(|| {
+            let parsed = regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(&self.text).ok();
+            let bound = parsed.as_ref().and_then(|parsed| parsed.properties().maximum_len());
+            let longest = self.keywords.iter().map(String::len).max().unwrap_or(0);
+            let begins = |start: &Vec<u8>| self.keywords.iter().any(|word| start.starts_with(word.as_bytes()));
+            Shape {
+                max_len: self.stated_len.or(bound).unwrap_or(MAX_LEN),
+                starts_with_keyword: parsed.is_some_and(|parsed| starts(&parsed, longest).iter().all(begins)),
+            }
+        })
+    }
+
+    /// Nothing where it is no pattern; whoever read the rule has said so.
+    fn compiled(&self) -> Option<&Compiled> {
+        let compile = || {
             let syntax = syntax::Config::new().utf8(false).unicode(false);
             let built = Regex::builder().syntax(syntax).configure(Regex::config().utf8_empty(false)).build(&self.text);
-            let regex = built.expect("the pattern was parsed when the rule was");
-            let groups = regex.group_info();
-            let group = groups.to_index(regex_automata::PatternID::ZERO, "secret");
-            Compiled { regex, group }
-        })
+            let regex = built.ok()?;
+            let group = regex.group_info().to_index(regex_automata::PatternID::ZERO, "secret");
+            Some(Compiled { regex, group })
+        };
+        self.compiled.get_or_init(compile).as_ref()
     }
 }
 
@@ -214,7 +236,7 @@ mod tests {
         let text = format!(
             "[[rule]]\nid = 'a'\ntitle = 'A'\nseverity = 'low'\nkeywords = [{keywords}]\npattern = '''{pattern}'''\n"
         );
-        Pattern::of(&Rule::parse_all(&text, "test").unwrap()[0]).unwrap().unwrap()
+        Pattern::of(&Rule::parse_all(&text, "test").unwrap()[0]).unwrap()
     }
 
     fn secret<'a>(pattern: &Pattern, text: &'a str, keyword: &str) -> Option<&'a str> {
@@ -236,7 +258,7 @@ mod tests {
             ("'abc'", r"abc?[0-9]{8}", false),
             ("'aaa'", r"a{3}", false),
         ] {
-            assert_eq!(pattern(keywords, text).starts_with_keyword, starts, "{text}");
+            assert_eq!(pattern(keywords, text).shape().starts_with_keyword, starts, "{text}");
         }
     }
 
@@ -254,7 +276,6 @@ mod tests {
 
     #[test]
     fn bound_is_the_patterns_own() {
-        assert_eq!(pattern("'ghp_'", "ghp_[a-z]{36}").max_len, 40);
-        assert_eq!(pattern("'ghp_'", "ghp_[a-z]+").max_len, 512);
+        assert_eq!(pattern("'ghp_'", "ghp_[a-z]{36}").shape().max_len, 40);
     }
 }

@@ -4,6 +4,10 @@ use super::check::is_varied;
 
 /// Words in any case that no credential holds by chance.
 const WORDS: &[&str] = &[
+    "****",
+    "-----",
+    "......",
+    "_____",
     "change-it",
     "change-me",
     "change-this",
@@ -32,58 +36,25 @@ const WORDS: &[&str] = &[
     "goeshere",
     "insert-",
     "insert_",
-    "insecure",
-    "lorem",
-    "my-secret",
-    "my-token",
-    "my_secret",
-    "my_token",
-    "mysecret",
-    "mytoken",
     "not-a-",
     "not-real",
     "not_a_",
     "not_real",
-    "notreal",
     "notasecret",
+    "notreal",
     "placeholder",
     "redacted",
-    "removed",
     "replace-",
     "replace_",
     "replaceme",
     "replacethis",
-    "s3cr3t",
     "sample-",
     "sample_",
     "secret-here",
     "secret_here",
-    "some-secret",
-    "some-token",
-    "some_secret",
-    "somesecret",
-    "super-secret",
-    "super_secret",
-    "supersecret",
-    "test-secret",
-    "test-token",
-    "test_secret",
-    "test_token",
-    "testsecret",
-    "testtoken",
-    "the-token",
-    "this-is",
-    "this_is",
-    "thisis",
-    "to-be-",
-    "todo",
     "tobedefined",
-    "topsecret",
     "token-here",
     "token_here",
-    "undefined",
-    "very-secret",
-    "verysecret",
     "xxxxx",
     "your-",
     "your_",
@@ -92,12 +63,8 @@ const WORDS: &[&str] = &[
     "yourpass",
     "yoursecret",
     "yourtoken",
-    "****",
-    "......",
-    "-----",
-    "_____",
-    "……",
     "•••",
+    "……",
 ];
 
 /// Marks of what is filled in later: shell, make, Helm, Jinja, printf, documentation.
@@ -116,102 +83,140 @@ const BLANKS: &[(&str, &str)] = &[
 /// What printf fills in.
 const CONVERSIONS: &[&str] = &["%s", "%v", "%d", "%q", "{}"];
 
-/// Passwords that everybody tries first, in lower case and without the digits and signs behind them.
-const DEFAULTS: &[&str] = &[
+/// Words of which stand-ins and the passwords that everybody tries first are made.
+const FILLERS: &[&str] = &[
+    "a",
     "abc",
     "abcd",
     "abcdef",
+    "access",
     "admin",
     "administrator",
+    "alpha",
+    "an",
     "anonymous",
+    "any",
+    "api",
+    "app",
     "asdf",
     "asdfgh",
     "asdfghjkl",
+    "auth",
+    "bad",
     "bar",
     "baz",
+    "beta",
     "clave",
-    "correcthorsebatterystaple",
+    "client",
+    "correct",
+    "db",
     "default",
     "demo",
     "dev",
     "dragon",
+    "dummy",
+    "enter",
+    "fake",
     "foo",
+    "for",
+    "generated",
     "guest",
     "hello",
-    "helloworld",
+    "here",
     "hunter",
     "iloveyou",
+    "in",
+    "insert",
     "invalid",
+    "is",
+    "it",
+    "jwt",
+    "keep",
+    "key",
     "letmein",
+    "local",
     "login",
+    "long",
     "master",
+    "mock",
     "monkey",
-    "mypass",
-    "mypassword",
-    "mypwd",
+    "my",
+    "new",
     "none",
-    "oldpassword",
-    "newpassword",
+    "not",
+    "old",
+    "one",
+    "only",
     "pass",
-    "passw",
     "passwd",
+    "passphrase",
     "password",
     "passwort",
+    "placeholder",
+    "please",
     "postgres",
     "private",
+    "prod",
+    "production",
+    "put",
     "pwd",
     "qazwsx",
     "qwer",
     "qwert",
     "qwerty",
     "qwertyuiop",
+    "random",
+    "real",
+    "replace",
     "root",
-    "rootpass",
-    "rootpassword",
+    "safe",
+    "sample",
     "secret",
-    "secretpassword",
-    "somepass",
-    "somepassword",
+    "secrets",
+    "secure",
+    "security",
+    "service",
+    "session",
+    "set",
+    "should",
+    "some",
+    "something",
+    "staging",
+    "strong",
     "sunshine",
+    "super",
     "temp",
     "test",
     "tester",
     "testing",
-    "testpass",
-    "testpassword",
-    "testpwd",
+    "the",
+    "this",
+    "to",
+    "token",
+    "tokens",
     "toor",
+    "top",
     "trustno",
+    "unsafe",
     "user",
     "username",
-    "userpass",
-    "wordpress",
+    "value",
+    "very",
+    "weak",
     "welcome",
     "whatever",
+    "with",
+    "word",
+    "wordpress",
+    "world",
     "wrong",
-    "wrongpass",
-    "wrongpassword",
-    "badpassword",
-    "zaq",
+    "your",
     "zxcvbn",
-    "pa$$",
-    "pa$$word",
-    "p@ss",
-    "p@ssword",
-    "p@ssw0rd",
-    "passw0rd",
-    "pa55w0rd",
-    "pa55word",
-    "p4ssw0rd",
-    "p@$$w0rd",
-    "p@55w0rd",
-    "s3cret",
-    "t0ps3cr3t",
-    "adm1n",
-    "1q2w3e",
-    "1q2w3e4r",
-    "1qaz2wsx",
 ];
+
+/// Passwords that everybody tries first and that are no words.
+const DEFAULTS: &[&str] =
+    &["1q2w3e", "1q2w3e4r", "1q2w3e4r5t", "1qaz2wsx", "zaq12wsx", "q1w2e3r4", "correcthorsebatterystaple"];
 
 /// Credentials that documentation shows, without the prefix by which services know them, so that this file holds none.
 const SAMPLES: &[&str] = &[
@@ -268,14 +273,17 @@ pub fn placeholder(secret: &[u8], shown: usize) -> Option<&'static str> {
     if let Some((open, _)) = filled_in {
         return Some(open);
     }
-    // In a random value `%s` may stand by chance, but seldom at its end.
-    if let Some(conversion) = CONVERSIONS.iter().find(|conversion| secret.ends_with(conversion.as_bytes())) {
+    // In a long random value `%s` stands by chance, in a short one seldom at its end.
+    if let Some(conversion) =
+        CONVERSIONS.iter().find(|conversion| secret.len() < 40 && secret.ends_with(conversion.as_bytes()))
+    {
         return Some(conversion);
     }
+    // Words in angle brackets; in a random value these stand by chance, but not around letters alone.
     let in_angles = |from: usize| {
-        let inside = secret[from + 1..].split(|byte| *byte == b'>').next().unwrap_or_default();
-        let closed = from + 1 + inside.len() < secret.len();
-        closed && inside.len() >= 3 && inside.iter().all(|byte| byte.is_ascii_alphabetic() || b" _-".contains(byte))
+        let rest = &secret[from + 1..secret.len().min(from + 64)];
+        let inside = rest.iter().take_while(|byte| byte.is_ascii_alphabetic() || b" _-".contains(byte)).count();
+        inside >= 3 && rest.get(inside) == Some(&b'>')
     };
     if memchr::memchr_iter(b'<', secret).any(in_angles) {
         return Some("<");
@@ -284,12 +292,40 @@ pub fn placeholder(secret: &[u8], shown: usize) -> Option<&'static str> {
     (body.len() >= 12 && !is_varied(body) || body.len() >= 6 && is_run(body)).then_some("repeated or counted up")
 }
 
-/// Whether `secret` is one of the passwords that everybody tries first.
+/// Whether `secret` is one of the passwords that everybody tries first: of words for passwords and their like, in any case and with the usual
+/// signs for letters, and up to six digits and signs behind them.
 pub fn is_default(secret: &[u8]) -> bool {
-    let text = secret.to_ascii_lowercase();
+    let mut text = secret.to_ascii_lowercase();
+    if DEFAULTS.iter().any(|default| text.starts_with(default.as_bytes()) && text.len() <= default.len() + 4) {
+        return true;
+    }
     let end = text.iter().rposition(|byte| byte.is_ascii_alphabetic()).map_or(0, |at| at + 1);
-    let starts = |whole: &[u8]| DEFAULTS.iter().any(|word| word.as_bytes() == whole);
-    starts(&text) || text.len() - end <= 5 && starts(&text[..end])
+    if end == 0 || text.len() - end > 6 || text.len() > 64 {
+        return false;
+    }
+    text.truncate(end);
+    text.retain(|byte| !b"-_. ".contains(byte));
+    for byte in &mut text {
+        *byte = match *byte {
+            b'0' => b'o',
+            b'1' | b'!' => b'i',
+            b'3' => b'e',
+            b'4' | b'@' => b'a',
+            b'5' | b'$' => b's',
+            b'7' => b't',
+            other => other,
+        };
+    }
+    // Which beginnings are made of whole words.
+    let mut whole = vec![false; text.len() + 1];
+    whole[0] = true;
+    for at in 0..text.len() {
+        if whole[at] {
+            let fitting = FILLERS.iter().filter(|word| text[at..].starts_with(word.as_bytes()));
+            fitting.for_each(|word| whole[at + word.len()] = true);
+        }
+    }
+    whole[text.len()]
 }
 
 /// Whether each character is the one before or a step up or down from it, one odd step aside.
@@ -321,10 +357,20 @@ mod tests {
 
     #[test]
     fn default_passwords_are_known_with_what_stands_behind() {
-        for password in ["password", "Password123!", "admin", "hunter2", "P@ssw0rd", "qwerty123", "toor"] {
+        for password in [
+            "password",
+            "Password123!",
+            "admin",
+            "hunter2",
+            "P@ssw0rd",
+            "qwerty123",
+            "toor",
+            "my-s3cr3t-token",
+            "SuperSecret2024",
+        ] {
             assert!(is_default(password.as_bytes()), "{password}");
         }
-        for password in ["brontosaurus-7", "Kx9#mPq2", "adminton", "passat2009!x"] {
+        for password in ["brontosaurus-7", "Kx9#mPq2", "adminton", "passat2009!x", "secretBanana7", "84629173"] {
             assert!(!is_default(password.as_bytes()), "{password}");
         }
     }

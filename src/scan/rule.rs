@@ -367,7 +367,7 @@ impl Rule {
 /// What stands between a name and the value that is assigned to it: up to 40 bytes, an assignment (or a blank behind a word such as
 /// `key`), and quotes.
 const ASSIGNED: &str =
-    r#"[\s\S]{0,40}?(?:[=:>,(]|(?i:key|token|secret|passw(?:or)?d|auth|bearer|basic)["'`]?[ \t])[\s"'`\\]{0,16}"#;
+    r#"[\s\S]{0,40}?(?:[=:>,(|]|(?i:key|token|secret|passw(?:or)?d|auth|bearer|basic)["'`]?[ \t])[\s"'`\\]{0,16}"#;
 
 /// What toml says of a text, with its line, and with the known key that an unknown one was probably meant to be.
 fn told(error: &toml::de::Error, text: &str, file: &str) -> RuleError {
@@ -394,4 +394,75 @@ fn last_line(error: &str) -> &str {
 
 fn medium() -> Confidence {
     Confidence::Medium
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a sound rule to which this is added.
+    fn wrong(more: &str) -> String {
+        let text = format!("[[rule]]\nid = 'acme-key'\ntitle = 'A'\nseverity = 'high'\nkeywords = ['acme_']\n{more}");
+        Rule::parse_all(&text, "acme.toml").err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_is_told_with_its_line_and_the_nearest() {
+        assert_eq!(wrong("patern = 'acme_x'"), "acme.toml:6: there is no key `patern`; did you mean `pattern`?");
+        assert!(wrong("zebra = 1").starts_with("acme.toml:6: there is no key `zebra`; there are id, "));
+        assert_eq!(wrong("drop.word = ['x']"), "acme.toml:6: there is no key `word`; did you mean `words`?");
+        assert!(wrong("pattern = 3").starts_with("acme.toml:6: "));
+        assert!(wrong("pattern = 'x'\ncheck = 'githubcrc32'").contains("did you mean `github-crc32`?"));
+    }
+
+    #[test]
+    fn what_would_be_slow_or_never_found_is_refused() {
+        assert_eq!(wrong("pattern = 'acme_[0-9]{4}'"), "");
+        assert!(
+            wrong("pattern = 'acme_[0-9]+'")
+                .starts_with("acme.toml:2: rule `acme-key`: its pattern matches without bound")
+        );
+        assert_eq!(wrong("pattern = 'acme_[0-9]+'\nmax_len = 40"), "");
+        assert_eq!(wrong("pattern = 'acme_[0-9]+'\nslow = true"), "");
+        assert!(wrong("pattern = 'acme_[0-9]{9999}'").contains("the most is 8192"));
+        assert!(wrong("pattern = 'acme_('").contains("its pattern is not one"));
+        assert!(wrong("").contains("neither `pattern`"));
+        assert!(wrong("pattern = 'a'\ndetector = 'jwt'").contains("both"));
+        assert!(wrong("detector = 'jwtt'").ends_with("there is no detector `jwtt`: `jwt`?"));
+        assert!(wrong("pattern = 'a'\ndrop.lines = ['(']").contains("`(` is not a regular expression"));
+        assert!(wrong("pattern = 'a'\naliases = ['b', 'b']").contains("the alias `b` is there twice"));
+        assert!(wrong("pattern = 'a'\nnames = ['b']").contains("it has none"));
+        let no_keyword = "[[rule]]\nid = 'a'\ntitle = 'A'\nseverity = 'low'\npattern = 'abc'\n";
+        let told =
+            |text: &str| Rule::parse_all(text, "acme.toml").err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(told(no_keyword).contains("no `keywords`"));
+        assert_eq!(told(&format!("{no_keyword}slow = true")), "");
+        assert!(told(&format!("{no_keyword}keywords = ['ab']")).contains("`ab` is shorter than three bytes"));
+        assert!(told(&no_keyword.replace("'a'", "'A B'")).contains("kebab-case"));
+    }
+
+    #[test]
+    fn what_is_not_written_follows_from_what_is() {
+        let text = "provider = 'Acme'\nrevoke = 'call them'\n
+            [[rule]]\nid = 'shaped'\ntitle = 'A'\nseverity = 'high'\nkeywords = ['acme_']\npattern = 'acme_[0-9]{4}'\n
+            [[rule]]\nid = 'named'\ntitle = 'A'\nseverity = 'high'\nkeywords = ['acme']\nvalue = '[0-9]{4}'\nrevoke = 'write'\n";
+        let rules = Rule::parse_all(text, "acme.toml").expect("sound");
+        let told =
+            |rule: &Rule| (rule.confidence, rule.edges, rule.specificity(), rule.provider.clone(), rule.revoke.clone());
+        let acme = || "Acme".to_owned();
+        assert_eq!(
+            told(&rules[0]),
+            (Confidence::High, Edges::Word, Specificity::Shaped, acme(), "call them".to_owned())
+        );
+        assert_eq!(told(&rules[1]), (Confidence::Medium, Edges::Token, Specificity::Named, acme(), "write".to_owned()));
+        let pattern = Regex::new(rules[1].pattern.as_deref().unwrap_or_default()).expect("a pattern");
+        for text in
+            ["ACME_KEY=1234", "acme: { key: '1234' }", "\"acme_key\": \"1234\"", "--acme-key 1234", "acme_key => 1234"]
+        {
+            assert!(pattern.is_match(text), "{text}");
+        }
+        for text in ["acme 1234", "acme_key() 1234"] {
+            assert!(!pattern.is_match(text), "{text}");
+        }
+    }
 }

@@ -59,7 +59,14 @@ fn bad_files_are_named_with_what_to_do_and_left_alone() {
     let cases = [
         bad("not YAML", "a: [\n", encrypt, 3, "line"),
         bad("duplicate keys", "a: 1\na: 2\n", encrypt, 3, "occurs twice"),
-        bad("tab indentation", "a:\n\tb: 1\n", encrypt, 3, "line 2"),
+        bad("tab indentation", "a:\n\tb: 1\n", encrypt, 3, "line 2, column 2: a line is indented by a tab; put blanks"),
+        bad(
+            "tab before a bracket",
+            "a: [\n  b, c,\n\t]\n",
+            encrypt,
+            3,
+            "line 3, column 1: a line is indented by a tab",
+        ),
         bad("alias bomb", bomb, encrypt, 3, "aliases"),
         bad("UTF-16", b"\xff\xfea\0:\0 \x001\0\n\0".to_vec(), encrypt, 3, "iconv"),
         bad("key is no string", "1: a\n", encrypt, 3, "not a string"),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::rules::RulesArgs;
 use crate::config::Gate;
 use crate::report::{Destination, Format, Redaction};
 use crate::scan::{Confidence, Severity};
@@ -30,6 +31,7 @@ const EXAMPLES: &str = "\
 Examples:
   seal scan
   seal scan --staged
+  seal scan --history
   seal scan --format sarif -o json:report.json
   git diff | seal scan -";
 
@@ -46,6 +48,18 @@ pub struct SourceArgs {
     /// What these commits bring, each of them: A..B
     #[arg(long, group = "source", conflicts_with = "paths", value_name = "RANGE")]
     pub commits: Option<String>,
+    /// All that refs, HEAD, stashes, notes, reflogs and working trees lead to
+    #[arg(long, group = "source", conflicts_with = "paths")]
+    pub history: bool,
+    /// With --history: also what nothing leads to any more
+    #[arg(long, requires = "history")]
+    pub all_objects: bool,
+    /// With --history: look again through what was found clean before
+    #[arg(long, requires = "history")]
+    pub no_cache: bool,
+    /// With --history: look through the whole of each version of a file
+    #[arg(long, requires = "history")]
+    pub no_delta_scan: bool,
     /// What a push to this remote brings; takes the lines of git's hook on standard input
     #[arg(long, group = "source", conflicts_with = "paths", num_args = 2, value_names = ["REMOTE", "URL"])]
     pub pre_push: Option<Vec<String>>,
@@ -55,6 +69,12 @@ pub struct SourceArgs {
     /// What the commits bring that no remote has
     #[arg(long, group = "source", conflicts_with = "paths")]
     pub unpushed: bool,
+    /// Everything that a ref or HEAD leads to.
+    #[arg(skip)]
+    pub everything: bool,
+    /// Files are called as they were typed, whatever repository they lie in.
+    #[arg(skip)]
+    pub as_typed: bool,
     /// The lines that git gives to a hook, where they were read already.
     #[arg(skip)]
     pub lines: Option<Vec<u8>>,
@@ -121,6 +141,12 @@ pub struct RuleArgs {
     /// No baseline is read.
     #[arg(skip)]
     pub ignores_baseline: bool,
+    /// Settings as a text, where no file is named.
+    #[arg(skip)]
+    pub settings_text: Option<String>,
+    /// Further files of what may stay, as gitleaks writes them.
+    #[arg(skip)]
+    pub gitleaksignores: Vec<PathBuf>,
     /// Entries that let nothing through are an error
     #[arg(long)]
     pub fail_on_unused: bool,
@@ -169,6 +195,7 @@ pub enum Progress {
 /// What else there is to do with findings.
 #[derive(Subcommand)]
 pub enum ScanCommand {
+    Rules(RulesArgs),
     Baseline(BaselineArgs),
     Ignore(IgnoreArgs),
     Explain(ExplainArgs),

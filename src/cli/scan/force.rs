@@ -47,6 +47,11 @@ impl InForce {
         let own = SETTINGS.into_iter().map(PathBuf::from).find(|path| !matches!(place.read(path), Ok(None)));
         let mut settings = match (typed, own) {
             (Some(path), _) => ScanSettings::load(path, &mut |path| Place::typed(path))?,
+            (None, _) if args.settings_text.is_some() => {
+                let mut first = args.settings_text.clone();
+                let mut read = |path: &Path| first.take().map_or_else(|| Place::typed(path), Ok);
+                ScanSettings::load(Path::new("GITLEAKS_CONFIG_TOML"), &mut read)?
+            }
             (None, Some(path)) => {
                 // A repository says what may stay in it; it has no say in what else of the disk is read.
                 ScanSettings::load(&path, &mut |path| {
@@ -74,11 +79,15 @@ impl InForce {
                 );
             }
             let theirs = Path::new(".gitleaksignore");
-            if let Some(text) = place.read(theirs).map_err(|why| usage(theirs, &why))? {
-                let (entries, bad) = Allow::parse_gitleaksignore(&text, ".gitleaksignore");
+            let mut texts = vec![(theirs, place.read(theirs).map_err(|why| usage(theirs, &why))?)];
+            for file in &args.gitleaksignores {
+                texts.push((file, Some(Place::typed(file).map_err(|why| usage(file, &why))?)));
+            }
+            for (file, text) in texts {
+                let (entries, bad) = Allow::parse_gitleaksignore(&text.unwrap_or_default(), &file.to_string_lossy());
                 allow.extend(entries);
                 for line in bad {
-                    session.warn(&format!(".gitleaksignore:{line} is not an entry"));
+                    session.warn(&format!("{}:{line} is not an entry", shown(file)));
                 }
             }
             baseline = match (&args.baseline, &settings.baseline) {

@@ -152,10 +152,11 @@ fn looks_like_fingerprint(text: &str) -> bool {
     is_fingerprint(text) && (text.len() >= 20 || text.to_ascii_lowercase().starts_with("f-") || text.starts_with("fp:"))
 }
 
-/// The finding that is meant: of the work tree, else of what is staged, else of the commits that no remote has.
+/// The finding that is meant: of the work tree, else of what is staged, of the commits that no remote has, of all history.
 fn find(typed: &str, scans: &mut Vec<Outcome>, session: &Session) -> Result<Fingerprint, Failure> {
     let unpushed = SourceArgs { unpushed: true, ..SourceArgs::default() };
-    let sources = [SourceArgs::default(), SourceArgs { staged: true, ..SourceArgs::default() }, unpushed];
+    let history = SourceArgs { history: true, ..SourceArgs::default() };
+    let sources = [SourceArgs::default(), SourceArgs { staged: true, ..SourceArgs::default() }, unpushed, history];
     for (number, source) in sources.iter().enumerate() {
         if number == scans.len() {
             match scan(source, &RuleArgs::default().without_baseline(), session) {

@@ -8,9 +8,11 @@ mod force;
 mod keep;
 mod look;
 mod objects;
+mod rules;
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 pub use args::{RuleArgs, ScanArgs, SourceArgs};
@@ -22,7 +24,7 @@ use crate::git::{self, GitError, RefUpdate, Repository};
 use crate::host::tree::TreeOptions;
 use crate::host::{clock, target};
 use crate::report::{self, Format, Report};
-use crate::scan::{Applied, ArchiveLimits, Coverage, Finding, Findings};
+use crate::scan::{Applied, ArchiveLimits, Coverage, Finding, Findings, Source, Unscanned};
 use args::{Progress, ScanCommand, TellArgs};
 use force::{InForce, Place};
 use look::{Look, Seen};
@@ -52,6 +54,7 @@ pub fn run(args: ScanArgs, session: &Session) -> Result<(), Failure> {
         Some(ScanCommand::Baseline(args)) => keep::baseline(args, session),
         Some(ScanCommand::Ignore(args)) => keep::ignore(&args, session),
         Some(ScanCommand::Explain(args)) => keep::explain(&args, session),
+        Some(ScanCommand::Rules(args)) => rules::run(args, session),
         None => {
             let outcome = scan(&args.source, &args.rules, session)?;
             outcome.tell(&args.tell, &args.rules, session)?;
@@ -63,8 +66,13 @@ pub fn run(args: ScanArgs, session: &Session) -> Result<(), Failure> {
 /// Looks through what the words name.
 pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<Outcome, Failure> {
     let started = Instant::now();
-    let is_git =
-        source.staged || source.commits.is_some() || source.pre_push.is_some() || source.pre_receive || source.unpushed;
+    let is_git = source.staged
+        || source.commits.is_some()
+        || source.pre_push.is_some()
+        || source.pre_receive
+        || source.unpushed
+        || source.everything
+        || source.history;
     if !is_git {
         return scan_files(source, rules, session, started);
     }
@@ -81,9 +89,13 @@ pub fn scan(source: &SourceArgs, rules: &RuleArgs, session: &Session) -> Result<
         let range = git::received(&repository, &updates)?;
         return scan_objects(source, rules, session, &repository, &range, refs(&updates), started);
     }
+    if source.history {
+        return scan_history(source, rules, session, &repository, started);
+    }
     let range = match &source.commits {
         Some(words) => repository.range(words).map_err(fail)?,
         None if source.unpushed => git::unpushed(&repository)?,
+        None if source.everything => git::everything(&repository)?,
         None => git::Range::default(),
     };
     let tip = source.commits.as_deref().map_or("HEAD", |words| words.rsplit("..").next().unwrap_or(words));
@@ -101,8 +113,9 @@ fn scan_files(source: &SourceArgs, rules: &RuleArgs, session: &Session, started:
     let (in_force, look) = prepare(in_force, source, session)?;
     let here = [Path::new(".").to_owned()];
     let paths = if source.paths.is_empty() { &here[..] } else { &source.paths };
+    let named_by = repository.as_ref().filter(|_| !source.as_typed);
     let options = TreeOptions { ignored: source.ignored, nested: source.nested, jobs: source.jobs };
-    let mut seen = files::scan(session, &look, paths, source.path.as_deref(), options, repository.as_ref())?;
+    let mut seen = files::scan(session, &look, paths, source.path.as_deref(), options, named_by)?;
     let findings = std::mem::take(&mut seen.findings).finish(look.scanner.engine.rules());
     Ok(Outcome::new(in_force, look, findings, seen, None, started))
 }
@@ -118,19 +131,9 @@ fn scan_objects(
 ) -> Result<Outcome, Failure> {
     // From here on a failure is one of the repository: the scan did not end.
     let fail = |error: GitError| Failure { kind: Kind::Incomplete, ..error.into() };
-    let reader = repository.reader().map_err(fail)?;
-    let in_force = if source.pre_receive || repository.is_bare() {
-        // Neither what is pushed nor who pushes it has a say in what may stay: the default branch as it was has.
-        let head = repository.head_commit().map_err(fail)?;
-        let tree = match head {
-            Some(commit) => reader.commit(commit).map_err(fail)?.map(|commit| commit.tree),
-            None => None,
-        };
-        let rules = RuleArgs { no_inline: rules.no_inline || source.pre_receive, ..rules.clone() };
-        InForce::read(session, &Place::Tree(&reader, tree), &rules)?
-    } else {
-        InForce::read(session, &Place::Folder(repository.root()), rules)?
-    };
+    // Neither what is pushed nor who pushes it has a say in what may stay: the receiving side's default branch, as it was, has.
+    let rules = RuleArgs { no_inline: rules.no_inline || source.pre_receive, ..rules.clone() };
+    let in_force = of_repository(repository, source.pre_receive, &rules, session)?;
     let (in_force, look) = prepare(in_force, source, session)?;
     let brought = match source.staged {
         true => objects::scan_staged(session, &look, repository, source.changed_lines),
@@ -140,6 +143,83 @@ fn scan_objects(
     let findings = brought.findings(&look, repository);
     let commits = (!source.staged).then_some(brought.commits);
     Ok(Outcome::new(in_force, look, findings, brought.seen, commits, started))
+}
+
+fn scan_history(
+    source: &SourceArgs,
+    rules: &RuleArgs,
+    session: &Session,
+    repository: &Repository,
+    started: Instant,
+) -> Result<Outcome, Failure> {
+    let fail = |error: GitError| Failure { kind: Kind::Incomplete, ..error.into() };
+    let in_force = of_repository(repository, false, rules, session)?;
+    let (in_force, look) = prepare(in_force, source, session)?;
+    let jobs = match source.jobs {
+        0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
+        jobs => jobs,
+    };
+    let options = git::HistoryOptions {
+        scope: if source.all_objects { git::Scope::AllObjects } else { git::Scope::Reachable },
+        jobs,
+        max_blob: look.max_blob,
+        delta: !source.no_delta_scan,
+        cache: !source.no_cache,
+        alternates: Vec::new(),
+        salt: look.salt.clone(),
+    };
+    let progress = Objects { session, shown: Mutex::default() };
+    let scan = git::scan_history(repository, &look.scanner, &options, &progress).map_err(fail)?;
+    drop(progress);
+    let mut coverage = scan.coverage;
+    for note in &scan.notes {
+        session.warn(&shown(note).to_string());
+    }
+    if scan.is_incomplete && coverage.unscanned.is_empty() {
+        // What is noted has no source of its own.
+        coverage.unscanned.push((Source::Name(scan.notes.join("; ").into()), Unscanned::Unreadable));
+    }
+    let seen = Seen { coverage, ..look.nothing() };
+    Ok(Outcome::new(in_force, look, scan.findings, seen, None, started))
+}
+
+/// Shows how many objects were looked at.
+struct Objects<'a> {
+    session: &'a Session,
+    shown: Mutex<Option<crate::host::progress::Progress>>,
+}
+
+impl git::Progress for Objects<'_> {
+    fn expect(&self, objects: usize) {
+        let progress = self.session.terminal().progress("objects", Some(objects as u64));
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
+    }
+
+    fn advance(&self, objects: usize, _: usize) {
+        if let Some(progress) = &mut *self.shown.lock().unwrap_or_else(PoisonError::into_inner) {
+            progress.advance(objects as u64);
+        }
+    }
+}
+
+/// What is in force in a repository: as its files say, or as its default branch does for what is pushed to it.
+fn of_repository(
+    repository: &Repository,
+    is_pushed: bool,
+    rules: &RuleArgs,
+    session: &Session,
+) -> Result<InForce, Failure> {
+    if !is_pushed && !repository.is_bare() {
+        return InForce::read(session, &Place::Folder(repository.root()), rules);
+    }
+    let fail = |error: GitError| Failure { kind: Kind::Incomplete, ..error.into() };
+    let reader = repository.reader().map_err(fail)?;
+    let head = repository.head_commit().map_err(fail)?;
+    let tree = match head {
+        Some(commit) => reader.commit(commit).map_err(fail)?.map(|commit| commit.tree),
+        None => None,
+    };
+    InForce::read(session, &Place::Tree(&reader, tree), rules)
 }
 
 fn prepare(mut in_force: InForce, source: &SourceArgs, session: &Session) -> Result<(InForce, Look), Failure> {
@@ -193,6 +273,11 @@ impl Outcome {
     /// The findings, in order; those that are let through too.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// The findings themselves.
+    pub fn into_findings(self) -> Vec<Finding> {
+        self.findings
     }
 
     /// How long it took, in seconds.
@@ -292,7 +377,7 @@ impl Outcome {
         let in_force = InForce::read(session, &Place::Folder(&folder), &RuleArgs::default())?;
         let (in_force, look) = prepare(in_force, &SourceArgs::default(), session)?;
         let mut seen = look.nothing();
-        look.text(&crate::scan::Source::Input(name.into()), text, &mut seen);
+        look.text(&Source::Input(name.into()), text, &mut seen);
         let findings = std::mem::take::<Findings>(&mut seen.findings).finish(look.scanner.engine.rules());
         Ok(Self::new(in_force, look, findings, seen, None, started))
     }

@@ -3,6 +3,8 @@
 //! A stand-in reads its peer's words by its peer's rules and makes of them the same plans as seal's own commands. What it
 //! prints and how it exits is its peer's too. Nothing below `cli` knows of them.
 
+mod gitleaks;
+mod gitleaks_args;
 mod sops;
 mod sops_args;
 mod sops_says;
@@ -15,10 +17,15 @@ use std::process::ExitCode;
 pub fn run(words: &[OsString]) -> Option<ExitCode> {
     let (name, rest) = words.split_first()?;
     let called = Path::new(name).file_name()?;
-    match (called.to_str(), rest) {
-        (Some("sops" | "sops.exe"), rest) => Some(sops::run(rest)),
-        (_, [first, rest @ ..]) if first == "sops" => Some(sops::run(rest)),
-        (_, [first, second, rest @ ..]) if first == "compat" && second == "sops" => Some(sops::run(rest)),
+    // A word behind the name stands for it too: links cannot always be made.
+    let (called, rest) = match (called.to_str()?, rest) {
+        (_, [first, second, rest @ ..]) if first == "compat" => (second.to_str()?, rest),
+        (_, [first, rest @ ..]) if first == "sops" => ("sops", rest),
+        (called, rest) => (called, rest),
+    };
+    match called.strip_suffix(".exe").unwrap_or(called) {
+        "sops" => Some(sops::run(rest)),
+        "gitleaks" => Some(gitleaks::run(rest)),
         _ => None,
     }
 }

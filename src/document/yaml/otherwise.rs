@@ -52,7 +52,7 @@ pub(super) fn tab(source: &[u8], within: std::ops::Range<usize>, column: usize) 
 }
 
 /// What is said of it.
-pub(super) const TAB: &str = "a line between brackets is indented by a tab; put blanks in its place";
+pub(super) const TAB: &str = "a line is indented by a tab; put blanks in its place";
 
 /// A carriage return with no line feed behind it. It ends a line, as on the oldest of systems; no file that people edit has
 /// one on purpose, and what is added to such a file would not fit it.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag, options};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle, Tag, options};
 
 use super::{Resolved, comments, envelope, otherwise, resolve};
 use crate::document::node::{Branch, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
@@ -40,7 +40,11 @@ pub(super) fn build(source: &str) -> Result<Vec<Root>, ParseError> {
     for next in Parser::new_from_str_with_options(source, options) {
         let (event, span) = next.map_err(|e| {
             let at = e.marker().byte_offset().unwrap_or(0);
-            builder.fail(ParseProblem::Syntax(without_quotes(&e.to_string())), at)
+            let problem = match e.kind() {
+                ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => otherwise::TAB.to_owned(),
+                _ => without_quotes(&e.to_string()),
+            };
+            builder.fail(ParseProblem::Syntax(problem), at)
         })?;
         builder.take(event, &span)?;
     }

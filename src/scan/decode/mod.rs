@@ -89,9 +89,9 @@ pub fn settle(
         found.extend(within.into_iter().filter(counts).map(|candidate| inner.lift(candidate)));
     }
     drop_within(&mut found, seen.ciphertext);
-    found.sort_by(|one, other| order(one).cmp(&order(other)));
+    found.sort_by_key(order);
     give_meaning(rules, &mut found, seen.values);
-    found.sort_by(|one, other| order(one).cmp(&order(other)));
+    found.sort_by_key(order);
     // The same find twice: by its bytes, and by the structure that they stand in; the latter knows the keys.
     found.dedup_by(|next, kept| {
         let same = next.rule == kept.rule && next.secret == kept.secret;

@@ -31,6 +31,8 @@ pub enum Style {
     Field,
     /// As it is, up to a blank or the end of the line.
     Bare,
+    /// As it is, with nothing but a blank before it.
+    Word,
 }
 
 /// From a name to its value there are at most this many bytes.
@@ -40,7 +42,7 @@ const GAP: usize = 40;
 pub const MAX_VALUE: usize = 256;
 
 /// How many bytes right of a name matter.
-pub const REACH: usize = 3 * GAP + 2 * MAX_VALUE;
+pub const REACH: usize = 7 * GAP + 2 * MAX_VALUE;
 
 /// A call of one of these gives its argument, a literal, as it is.
 const PASSES_ON: &[&[u8]] = &[
@@ -51,6 +53,9 @@ const PASSES_ON: &[&[u8]] = &[
     b"bytes",
     b"convertto-securestring",
     b"from",
+    b"fromhex",
+    b"unhexlify",
+    b"fromhex",
     b"fromstring",
     b"just",
     b"literal",
@@ -79,29 +84,7 @@ const FALLS_BACK: &[&[u8]] =
 
 /// Whether what follows a name may be an assignment: the quick test.
 pub fn may_follow(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'=' | b':'
-            | b' '
-            | b'\t'
-            | b'"'
-            | b'\''
-            | b'`'
-            | b'>'
-            | b']'
-            | b'('
-            | b','
-            | b'\\'
-            | b'-'
-            | b'<'
-            | b'|'
-            | b'?'
-            | b'\n'
-            | b'\r'
-            | b'+'
-            | b')'
-            | b';'
-    )
+    byte.is_ascii_whitespace() || b"=:\"'`>](,\\-<|?+);!".contains(&byte)
 }
 
 /// What is assigned to the name at `name`, if anything is.
@@ -127,6 +110,12 @@ pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
             };
             value(at, Context { bare: true, until, adjacent, block: false })
         }
+        b':' | b'-' if bytes[..name.start].ends_with(b"${") => expanded(at),
+        b'!' if at.starts(b"!=") => {
+            at.at += 1;
+            at.skip_all(b'=');
+            value(at, Context::default())
+        }
         b':' => {
             at.at += 1;
             if at.peek() == Some(b':') {
@@ -146,6 +135,7 @@ pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
             if set.eat(b'=') { value(set, Context { bare: true, ..Context::default() }) } else { instead(at) }
         }
         b'>' if !blanks && (quoted_name || opens_element(bytes, name.start)) => element(at.forward(1)),
+        b'<' if at.starts(b"</") => sibling(at),
         b'(' if !blanks && !quoted_name => value(at.forward(1), Context::default()),
         b',' if quoted_name => {
             let at = at.forward(1);
@@ -155,6 +145,7 @@ pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
             };
             paired(at).or_else(other)
         }
+        b',' if is_flag(bytes, name.start) => value(at.forward(1), Context { bare: true, ..Context::default() }),
         b'\n' | b'\r' | b',' | b';' => paired(at.forward(1)),
         b')' => instead(at.forward(1)),
         b'{' if quoted_name && blanks => default_of(at),
@@ -164,7 +155,10 @@ pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
             value(at, Context::default())
         }
         _ if !blanks => None,
-        _ if quoted_name => paired(at),
+        _ if quoted_name => paired(at).or_else(|| {
+            at.until(b'>')?;
+            matches!(bytes[..name.start], [.., b'=', b'"' | b'\'']).then(|| element(at.forward(1)))?
+        }),
         _ if is_flag(bytes, name.start) || is_env(bytes, name.start) => {
             value(at, Context { bare: true, adjacent: true, until: Until::Blank, ..Context::default() })
         }
@@ -172,7 +166,14 @@ pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
             at.until(b'>')?;
             element(at.forward(1))
         }
-        _ => declared(at).or_else(|| paired(at)).or_else(|| instead(at)),
+        _ => declared(at).or_else(|| paired(at)).or_else(|| instead(at)).or_else(|| {
+            // `requirepass v`, alone on its line: words would be prose.
+            let found = opens_line(bytes, name.start, false)
+                .then(|| bare(at, Context { bare: true, until: Until::Line, ..Context::default() }))??;
+            let mixed = [u8::is_ascii_digit, u8::is_ascii_alphabetic as fn(&u8) -> bool];
+            (found.whole && mixed.iter().all(|kind| bytes[found.span.clone()].iter().any(kind)))
+                .then_some(Assigned { style: Style::Word, ..found })
+        }),
     }
 }
 
@@ -313,10 +314,10 @@ fn paired(mut at: Cursor<'_>) -> Option<Assigned> {
         at.space();
     }
     at.closers();
-    if !at.bytes.get(at.at..at.at + 5)?.eq_ignore_ascii_case(b"value") {
-        return None;
-    }
-    at.at += 5;
+    let word = [b"value".as_slice(), b"default"]
+        .into_iter()
+        .find(|word| at.bytes.get(at.at..at.at + word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)))?;
+    at.at += word.len();
     at.closers();
     at.blanks();
     let is_yaml = at.peek() == Some(b':');
@@ -350,16 +351,75 @@ fn instead(mut at: Cursor<'_>) -> Option<Assigned> {
     quoted(at, quote, None)
 }
 
+/// What a variable expands to where it is not set: `${NAME:-v}`, `${NAME:v}`.
+fn expanded(mut at: Cursor<'_>) -> Option<Assigned> {
+    at.eat(b':');
+    if matches!(at.peek()?, b'+' | b'?') {
+        return None;
+    }
+    if !at.eat(b'-') {
+        at.eat(b'=');
+    }
+    let text = &at.bytes[at.at..at.bytes.len().min(at.at + MAX_VALUE)];
+    let len = text.iter().position(|byte| matches!(byte, b'}' | b'\n'))?;
+    let assigned = Assigned { span: at.at..at.at + len, joined: None, style: Style::Field, whole: true };
+    (len > 0 && text[len] == b'}').then_some(assigned)
+}
+
+/// The value beside a name in XML: `<key>NAME</key><string>v</string>`.
+fn sibling(mut at: Cursor<'_>) -> Option<Assigned> {
+    at.limit = (at.at + GAP).min(at.bytes.len());
+    at.until(b'>')?;
+    at.at += 1;
+    at.space();
+    VALUE_ELEMENTS.iter().any(|element| at.starts(element)).then(|| element(at))?
+}
+
+/// Elements that hold a value whose name stands elsewhere.
+const VALUE_ELEMENTS: &[&[u8]] = &[b"<value>", b"<Value>", b"<string>", b"<val>"];
+
+/// Two literals in brackets, of which the second is the password: `auth=("ada", "v")`, `BasicAuth("ada", "v")`.
+pub fn second_of_two(bytes: &[u8], name_end: usize) -> Option<Assigned> {
+    let mut at = Cursor { bytes, at: name_end, limit: (name_end + GAP).min(bytes.len()) };
+    at.closers();
+    at.blanks();
+    if at.eat(b'=') || at.eat(b':') {
+        at.eat(b'>');
+        at.blanks();
+        at.path();
+    }
+    if !at.eat(b'(') && !at.eat(b'[') {
+        return None;
+    }
+    at.space();
+    let quote = at.peek().filter(|byte| matches!(byte, b'"' | b'\''))?;
+    let first = quoted(at, quote, None)?;
+    at.at = first.span.end + 1;
+    at.limit = (at.at + GAP).min(bytes.len());
+    at.blanks();
+    if !at.eat(b',') {
+        return None;
+    }
+    at.space();
+    let quote = at.peek().filter(|byte| matches!(byte, b'"' | b'\''))?;
+    let second = quoted(at, quote, None)?;
+    matches!(bytes.get(second.span.end + 1), Some(b')' | b']')).then_some(second)
+}
+
 /// The text of an XML element.
 fn element(mut at: Cursor<'_>) -> Option<Assigned> {
     at.limit = at.bytes.len().min(at.at + MAX_VALUE);
     at.space();
-    let rest = &at.bytes[at.at..at.limit];
+    if let Some(inner) = VALUE_ELEMENTS.iter().find(|element| at.starts(element)) {
+        at.at += inner.len();
+    }
+    let rest = &at.bytes[at.at.min(at.limit)..at.limit];
     let rest = rest.strip_prefix(b"<![CDATA[").unwrap_or(rest);
     let start = at.limit - rest.len();
     let len = rest.iter().position(|byte| matches!(byte, b'<' | b'\n' | b']'))?;
     let text = rest[..len].trim_ascii_end();
-    (!text.is_empty() && rest[len] != b'\n').then(|| Assigned {
+    let closes = rest[len..].trim_ascii_start().first().is_some_and(|byte| matches!(byte, b'<' | b']'));
+    (!text.is_empty() && closes).then(|| Assigned {
         span: start..start + text.len(),
         joined: None,
         style: Style::Field,
@@ -373,6 +433,11 @@ fn value(mut at: Cursor<'_>, context: Context) -> Option<Assigned> {
     at.blanks();
     if context.block && matches!(at.peek(), Some(b'|' | b'>')) {
         return block(at);
+    }
+    // A tag or an anchor of YAML.
+    if context.block && (at.starts(b"!!str ") || at.peek() == Some(b'&')) {
+        at.until(b' ')?;
+        at.blanks();
     }
     let new_line = at.space();
     // Brackets, string prefixes, and calls that give back their argument.
@@ -416,7 +481,7 @@ fn value(mut at: Cursor<'_>, context: Context) -> Option<Assigned> {
 /// How far away a quote is that only a string prefix (`b`, `rb`, `@`, `$`, `&`, `u8`) stands before.
 fn quote_at(at: &Cursor<'_>, within: usize) -> Option<usize> {
     let rest = &at.bytes[at.at..at.limit.min(at.at + within + 1)];
-    let quote = rest.iter().position(|byte| matches!(byte, b'"' | b'\''))?;
+    let quote = rest.iter().position(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
     rest[..quote].iter().all(|byte| byte.is_ascii_alphanumeric() || b"@$&".contains(byte)).then_some(quote)
 }
 
@@ -455,7 +520,7 @@ fn quoted(at: Cursor<'_>, quote: u8, escaped: Option<usize>) -> Option<Assigned>
     let mut behind = end + if triple { 3 } else { 1 } + escaped.unwrap_or(0);
     let mut pieces = 1;
     let mut same = joined.as_slice() == &bytes[start..end];
-    while !triple && escaped.is_none() && pieces < 8 {
+    while !triple && escaped.is_none() && pieces < 4 && joined.len() <= MAX_VALUE {
         let Some(next) = next_piece(bytes, behind, quote) else { break };
         let Some(until) = literal(bytes, next, quote, false, None, &mut joined) else { break };
         (end, behind, same) = (until, until + 1, false);
@@ -467,7 +532,8 @@ fn quoted(at: Cursor<'_>, quote: u8, escaped: Option<usize>) -> Option<Assigned>
     let rest = &bytes[behind.min(bytes.len())..bytes.len().min(behind + 8)];
     let rest = rest.trim_ascii_start();
     // It is the first key of what the name holds.
-    if rest.first() == Some(&b':') || rest.starts_with(b"=>") {
+    let before = bytes[at.at.saturating_sub(GAP)..at.at].trim_ascii_end();
+    if before.ends_with(b"{") && (rest.first() == Some(&b':') || rest.starts_with(b"=>")) {
         return None;
     }
     // What is joined to something unknown is not a whole credential.
@@ -700,8 +766,9 @@ fn is_flag(bytes: &[u8], name: usize) -> bool {
 /// Whether a declaration follows that has a blank for an operator: `ENV NAME v`, `set -x NAME v`, `setenv NAME v`.
 fn is_env(bytes: &[u8], name: usize) -> bool {
     let before = line_before(bytes, name).trim_ascii_start();
-    [b"ENV ".as_slice(), b"setenv ", b"setx ", b"set -x ", b"set -gx ", b"set -Ux ", b"heroku config:set "]
-        .contains(&before)
+    [b"ENV ".as_slice(), b"setenv ", b"setx ", b"set -x ", b"set -gx ", b"set -Ux ", b"configure set "]
+        .iter()
+        .any(|declares| before.ends_with(declares))
 }
 
 /// Whether a quoted password follows its word in SQL: `WITH PASSWORD 'v'`, `IDENTIFIED BY 'v'`.
@@ -711,5 +778,7 @@ fn is_clause(bytes: &[u8], name: usize) -> bool {
     [b"with".as_slice(), b"encrypted", b"login", b"superuser", b"createdb", b"set", b"user", b"by"]
         .iter()
         .any(|clause| word.eq_ignore_ascii_case(clause))
+        || bytes[name..].starts_with(b"PASSWORD ")
+            && [b" USER ".as_slice(), b" ROLE "].iter().any(|of| memchr::memmem::find(before, of).is_some())
         || bytes[name..].get(..13).is_some_and(|start| start.eq_ignore_ascii_case(b"identified by"))
 }

@@ -28,8 +28,25 @@ pub struct Generic {
     loose: Option<RuleIndex>,
 }
 
-const KEYWORDS: &[&str] =
-    &["pass", "pwd", "secret", "token", "key", "auth", "cred", "bearer", "salt", "senha", "kennwort", IDENTIFIED_BY];
+const KEYWORDS: &[&str] = &[
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "auth",
+    "cred",
+    "bearer",
+    "salt",
+    "senha",
+    "kennwort",
+    "_pw",
+    "pw=",
+    "pw\"",
+    "pw'",
+    "pw:",
+    IDENTIFIED_BY,
+];
 
 /// The one name that has a blank in it: SQL's.
 const IDENTIFIED_BY: &str = "identified by";
@@ -75,19 +92,32 @@ impl Detector for Generic {
                 continue;
             }
             let is_clause = KEYWORDS[hit.keyword] == IDENTIFIED_BY;
-            let end = name_end(bytes, hit.end);
+            if is_inside_a_word(bytes, hit.end) {
+                continue;
+            }
+            // A keyword may end with what stands behind a name.
+            let last = bytes[hit.end - 1];
+            let end = if in_word(last) || is_clause { name_end(bytes, hit.end) } else { hit.end - 1 };
             done = end;
             let Some(next) = bytes.get(end) else { continue };
-            if end - hit.end > name::MAX_LEN / 2 || !assignment::may_follow(*next) {
+            if end.saturating_sub(hit.end) > name::MAX_LEN / 2 || !assignment::may_follow(*next) {
                 continue;
             }
             let name = if is_clause { hit.start..hit.end } else { name_start(bytes, hit.start)..end };
             let Some(kind) = (if is_clause { Some(Kind::Password) } else { name::kind(&bytes[name.clone()]) }) else {
                 continue;
             };
+            if bytes[name.clone()].to_ascii_lowercase().ends_with(b"auth")
+                && let Some(password) = assignment::second_of_two(bytes, end)
+            {
+                found.extend(self.weigh(bytes, name, Kind::Password, password));
+                continue;
+            }
             let candidate = match assignment::assigned(bytes, &name) {
-                Some(assigned) => self.weigh(bytes, name, kind, assigned),
-                None => self.loose(bytes, name, kind),
+                Some(assigned) if assigned.style != Style::Word || kind == Kind::Password => {
+                    self.weigh(bytes, name, kind, assigned)
+                }
+                _ => self.loose(bytes, name, kind),
             };
             found.extend(candidate);
         }
@@ -115,7 +145,7 @@ impl Generic {
             return self.candidate(rule, name, span, None, sure, Vec::new());
         }
         let made = value::make(value, assigned.style)?;
-        let bare = assigned.style == Style::Bare;
+        let bare = matches!(assigned.style, Style::Bare | Style::Word);
         let evidence = match made {
             Make::Random(class) => randomness::evidence(value, class),
             _ => 0.0,
@@ -178,7 +208,8 @@ impl Generic {
                     return self.candidate(self.loose, name, start..start + len, None, Confidence::Low, Vec::new());
                 }
             }
-            if bytes.get(start + len) == Some(&b'\n') {
+            // Signs of an assignment, which would have been read if it were one of a value; or the end of the line.
+            if bytes.get(start + len).is_none_or(|byte| b"\n=:({[<>!".contains(byte)) {
                 return None;
             }
             start += len + 1;
@@ -207,6 +238,44 @@ impl Generic {
             key_path: None,
         })
     }
+}
+
+/// Whether the word that a keyword begins goes on as none that matters does: `keyboard`, `author`, `passing`. Most keywords end here.
+fn is_inside_a_word(bytes: &[u8], end: usize) -> bool {
+    const ENDINGS: &[&[u8]] = &[
+        b"s",
+        b"word",
+        b"words",
+        b"wd",
+        b"wort",
+        b"phrase",
+        b"code",
+        b"ential",
+        b"entials",
+        b"entication",
+        b"orization",
+        b"key",
+        b"keys",
+        b"pass",
+        b"token",
+        b"secret",
+        b"pwd",
+        b"auth",
+        b"cred",
+        b"salt",
+    ];
+    let (last, next) = (bytes[end - 1], bytes.get(end).copied().unwrap_or_default());
+    if !(last.is_ascii_lowercase() && next.is_ascii_lowercase()
+        || last.is_ascii_uppercase() && next.is_ascii_uppercase())
+    {
+        return false;
+    }
+    let rest = &bytes[end..bytes.len().min(end + 12)];
+    let len = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic() && byte.is_ascii_lowercase() == next.is_ascii_lowercase())
+        .count();
+    !ENDINGS.iter().any(|ending| ending.eq_ignore_ascii_case(&rest[..len]))
 }
 
 /// Where a name ends that goes on from `at`.

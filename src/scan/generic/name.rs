@@ -20,6 +20,10 @@ pub const MAX_LEN: usize = 80;
 /// Last words that say nothing about what the value is: the word before decides.
 const NEUTRAL: &[&[u8]] = &[
     b"a",
+    b"admin",
+    b"app",
+    b"aws",
+    b"azure",
     b"b",
     b"b64",
     b"backup",
@@ -29,21 +33,32 @@ const NEUTRAL: &[&[u8]] = &[
     b"content",
     b"current",
     b"data",
+    b"database",
+    b"db",
     b"default",
     b"dev",
     b"development",
     b"encoded",
     b"env",
-    b"hex",
+    b"ftp",
+    b"gcp",
+    b"github",
+    b"gitlab",
     b"here",
+    b"hex",
     b"literal",
     b"live",
     b"local",
+    b"mail",
     b"main",
+    b"mysql",
     b"new",
+    b"npm",
     b"old",
+    b"pg",
     b"plain",
     b"plaintext",
+    b"postgres",
     b"prev",
     b"previous",
     b"primary",
@@ -51,14 +66,20 @@ const NEUTRAL: &[&[u8]] = &[
     b"production",
     b"qa",
     b"raw",
+    b"redis",
+    b"root",
     b"sandbox",
     b"secondary",
     b"seed",
+    b"slack",
+    b"smtp",
+    b"ssh",
     b"stage",
     b"staging",
     b"stg",
     b"str",
     b"string",
+    b"stripe",
     b"test",
     b"testing",
     b"text",
@@ -68,6 +89,7 @@ const NEUTRAL: &[&[u8]] = &[
     b"v3",
     b"val",
     b"value",
+    b"web",
 ];
 
 /// Words for what people choose.
@@ -124,38 +146,35 @@ const PASSWORD_ENDS: &[&[u8]] = &[
     b"userpass",
 ];
 
-/// The same, for what machines make.
-const TOKEN_ENDS: &[&[u8]] = &[
-    b"accesskey",
-    b"accountkey",
-    b"adminkey",
-    b"aeskey",
-    b"apikey",
-    b"apikeys",
-    b"appkey",
-    b"authkey",
-    b"clientkey",
-    b"consumerkey",
-    b"cryptkey",
-    b"encryptionkey",
-    b"hmackey",
-    b"licensekey",
-    b"masterkey",
-    b"privatekey",
-    b"privkey",
+/// What a word may say before `key`, where both are written as one.
+const KEY_ENDS: &[&[u8]] = &[
+    b"access",
+    b"account",
+    b"admin",
+    b"aes",
+    b"api",
+    b"app",
+    b"auth",
+    b"client",
+    b"consumer",
+    b"crypt",
+    b"encryption",
+    b"hmac",
+    b"license",
+    b"master",
+    b"priv",
+    b"private",
     b"secret",
-    b"secretkey",
-    b"serverkey",
-    b"servicekey",
-    b"sessionkey",
-    b"sharedkey",
-    b"signingkey",
-    b"sshkey",
-    b"storagekey",
-    b"subscriptionkey",
-    b"token",
-    b"userkey",
-    b"writekey",
+    b"server",
+    b"service",
+    b"session",
+    b"shared",
+    b"signing",
+    b"ssh",
+    b"storage",
+    b"subscription",
+    b"user",
+    b"write",
 ];
 
 /// What a `key` or `salt` is of, where it opens something.
@@ -179,11 +198,11 @@ const KEY_OF: &[&[u8]] = &[
     b"encrypt",
     b"encryption",
     b"hmac",
+    b"in",
     b"ingest",
     b"integration",
     b"jwt",
     b"kek",
-    b"in",
     b"license",
     b"master",
     b"nonce",
@@ -248,18 +267,18 @@ pub fn kind(name: &[u8]) -> Option<Kind> {
     while let Some((from, to)) = word_before(name, end) {
         end = from;
         let word = &lower[from..to];
-        if OPEN.contains(&word) {
+        if is_in(OPEN, word) {
             return None;
         }
         match last {
             None => match kind_of(word) {
                 Some(kind) => last = Some(kind),
-                None if NEUTRAL.contains(&word) || word.is_empty() => {}
+                None if is_in(NEUTRAL, word) || word.is_empty() => {}
                 None => return None,
             },
             Some(Kind::Key) if of_what == 0 => {
                 of_what = 1;
-                if KEY_OF.contains(&word) {
+                if is_in(KEY_OF, word) {
                     last = Some(Kind::Token);
                 }
             }
@@ -270,14 +289,21 @@ pub fn kind(name: &[u8]) -> Option<Kind> {
 }
 
 fn kind_of(word: &[u8]) -> Option<Kind> {
-    let ends = |with: &[&[u8]]| with.iter().any(|end| word.ends_with(end));
-    if PASSWORDS.contains(&word) || ends(PASSWORD_ENDS) {
-        return Some(Kind::Password);
+    let ends = |word: &[u8], with: &[&[u8]]| with.iter().any(|end| word.ends_with(end));
+    match word {
+        b"key" | b"keys" | b"salt" => Some(Kind::Key),
+        _ if is_in(PASSWORDS, word) => Some(Kind::Password),
+        _ if is_in(TOKENS, word) || word.ends_with(b"token") || word.ends_with(b"secret") => Some(Kind::Token),
+        [stem @ .., b'k', b'e', b'y'] | [stem @ .., b'k', b'e', b'y', b's'] => {
+            ends(stem, KEY_ENDS).then_some(Kind::Token)
+        }
+        _ => ends(word, PASSWORD_ENDS).then_some(Kind::Password),
     }
-    if TOKENS.contains(&word) || ends(TOKEN_ENDS) {
-        return Some(Kind::Token);
-    }
-    matches!(word, b"key" | b"keys" | b"salt").then_some(Kind::Key)
+}
+
+/// Whether a sorted list holds a word.
+fn is_in(words: &[&[u8]], word: &[u8]) -> bool {
+    words.binary_search(&word).is_ok()
 }
 
 /// The last word of `name[..end]`, without digits at its end; none where there is none.
@@ -308,6 +334,13 @@ fn is_letter(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_are_sorted() {
+        for words in [NEUTRAL, PASSWORDS, TOKENS, KEY_OF, OPEN] {
+            assert!(words.is_sorted());
+        }
+    }
 
     #[test]
     fn last_words_decide() {

@@ -220,7 +220,7 @@ fn is_place(value: &[u8]) -> bool {
     let slashes = count(value, b'/');
     let dots = count(value, b'.');
     let digits = value.iter().any(u8::is_ascii_digit);
-    let signs = value.iter().any(|byte| byte.is_ascii_punctuation() && !b"/._-:".contains(byte));
+    let signs = value.iter().any(|byte| byte.is_ascii_punctuation() && !b"/._-:*".contains(byte));
     let lower = |part: &[u8]| part.iter().all(|byte| byte.is_ascii_lowercase() || b"_-".contains(byte));
     let first_is_lower = value.split(|byte| *byte == b'.').next().is_some_and(lower);
     let last_is_lower = value.rsplit(|byte| *byte == b'.').next().is_some_and(lower);

@@ -142,20 +142,15 @@ impl Found {
         let confidence = candidate.as_ref().map_or(Confidence::High, |candidate| candidate.confidence);
         match decoded {
             // What rules know is looked for in what it says.
-            Some((bytes, positions)) => {
-                if seen.budget.take(bytes.len()) {
-                    let (span, layers) = (literal.span.clone(), vec![Layer::Base64]);
-                    let inner = Inner { bytes, span, positions, layers, key_path: Some(entry.key_path.clone()) };
-                    seen.inner.push(inner);
-                }
+            Some((bytes, positions)) if seen.budget.take(bytes.len()) => {
+                let (span, layers) = (literal.span.clone(), vec![Layer::Base64]);
+                seen.inner.push(Inner { bytes, span, positions, layers, key_path: Some(entry.key_path.clone()) });
             }
             // The file's own bytes were looked through; not so what is escaped in them, or a manifest in a block.
-            None if !literal.is_as_written => {
-                if seen.budget.take(literal.text.len()) {
-                    seen.inner.push(literal.inner(Some(entry.key_path.clone())));
-                }
+            None if !literal.is_as_written && seen.budget.take(literal.text.len()) => {
+                seen.inner.push(literal.inner(Some(entry.key_path.clone())));
             }
-            None => {}
+            _ => {}
         }
         Some(Self { candidate, confidence, text })
     }

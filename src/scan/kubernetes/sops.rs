@@ -32,12 +32,7 @@ impl Sealed {
 pub(super) fn look(rules: &Rules, bytes: &[u8], seen: &mut Seen<'_>) -> Option<Sealed> {
     let mut judged = ciphertext(bytes);
     seen.ciphertext.extend(judged.iter().cloned());
-    memchr::memmem::find(bytes, b"sops")?;
-    let format = Format::of_encrypted(bytes);
-    let document = Document::parse(bytes.to_vec(), format).ok().filter(|_| format != Format::Binary)?;
-    let attachment = document.roots().first()?.attachment.as_ref()?;
-    let envelope = Envelope::from_map(attachment.value.as_ref()?).ok()?;
-    let selection = Selection::compile(envelope.selection.unwrap_or_default()).ok()?;
+    let (document, selection) = opened(bytes)?;
     for cut in document.roots().iter().filter_map(|root| root.attachment.as_ref()).flat_map(|found| &found.cuts) {
         seen.ciphertext.push(cut.range());
     }
@@ -59,6 +54,24 @@ pub(super) fn look(rules: &Rules, bytes: &[u8], seen: &mut Seen<'_>) -> Option<S
     }
     judged.sort_by_key(|range| range.start);
     Some(Sealed { judged })
+}
+
+/// The key paths of the values of an encrypted file that should be encrypted by its own envelope and are not.
+pub fn clear_values(bytes: &[u8]) -> Vec<String> {
+    let Some((document, selection)) = opened(bytes) else { return Vec::new() };
+    let is_clear = |(leaf, _): &(&Leaf, String)| !is_encrypted(written(&document, leaf).1);
+    chosen(&document, &selection).into_iter().filter(is_clear).map(|(_, path)| path).collect()
+}
+
+/// A file that has an envelope, and which of its values that says are encrypted.
+fn opened(bytes: &[u8]) -> Option<(Document, Selection)> {
+    memchr::memmem::find(bytes, b"sops")?;
+    let format = Format::of_encrypted(bytes);
+    let document = Document::parse(bytes.to_vec(), format).ok().filter(|_| format != Format::Binary)?;
+    let attachment = document.roots().first()?.attachment.as_ref()?;
+    let envelope = Envelope::from_map(attachment.value.as_ref()?).ok()?;
+    let selection = Selection::compile(envelope.selection.unwrap_or_default()).ok()?;
+    Some((document, selection))
 }
 
 /// Whether a file should be encrypted and is not, where a creation rule with a `path_regex` covers `path` and says `selection`.

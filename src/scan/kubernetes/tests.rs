@@ -193,8 +193,8 @@ fn bytes_of_any_kind_are_read_to_their_end() {
     let engine = engine();
     for cut in 0..text.len() {
         if text.is_char_boundary(cut) {
-            engine.scan(text[..cut].as_bytes(), &mut Vec::new());
-            engine.scan(text[cut..].as_bytes(), &mut Vec::new());
+            engine.scan(&text.as_bytes()[..cut], &mut Vec::new());
+            engine.scan(&text.as_bytes()[cut..], &mut Vec::new());
         }
     }
     for text in [

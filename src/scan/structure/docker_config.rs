@@ -104,7 +104,7 @@ mod tests {
             ),
             format!("cat <<EOF\n{{\"auths\": {{\"r\": {{\"auth\": \"{auth}\"}}\nEOF\n"),
         ] {
-            assert_eq!(found(&engine, &text), [login.clone()], "{text}");
+            assert_eq!(found(&engine, &text), std::slice::from_ref(&login), "{text}");
         }
         let text = r#"{"auths":{"r":{"username":"ada","password":"hunter2canary","identitytoken":"a0b1canary2c3"}}}"#;
         let both = [

@@ -86,7 +86,7 @@ mod tests {
             "machine git.corp\n  login ada\n  account x\n  password hunter2canary\nmachine b login c",
             "echo \"machine git.corp\\nlogin ada\\npassword hunter2canary\" > ~/.netrc",
         ] {
-            assert_eq!(found(&engine, text), [hit.clone()], "{text}");
+            assert_eq!(found(&engine, text), std::slice::from_ref(&hit), "{text}");
         }
         for text in [
             "machine git.corp login ada password $TOKEN\n",

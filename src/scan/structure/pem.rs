@@ -30,8 +30,8 @@ impl Pem {
     }
 
     /// The rule for a label, and what a good key of that kind says of its protection.
-    fn kind(&self, label: &str) -> Option<(RuleIndex, fn(&[u8]) -> Option<Protection>)> {
-        let (rule, check): (_, fn(&[u8]) -> Option<Protection>) = match label {
+    fn kind(&self, label: &str) -> Option<(RuleIndex, Check)> {
+        let (rule, check): (_, Check) = match label {
             "RSA PRIVATE KEY" => (self.rsa, |key| numbered(key, &[0, 1])),
             "EC PRIVATE KEY" => (self.ec, |key| numbered(key, &[1])),
             "DSA PRIVATE KEY" => (self.dsa, |key| numbered(key, &[0])),
@@ -94,6 +94,9 @@ impl Detector for Pem {
         }
     }
 }
+
+/// What protects a key, if the bytes are one.
+type Check = fn(&[u8]) -> Option<Protection>;
 
 /// What stands between a reader and a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

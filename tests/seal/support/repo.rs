@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::generate::Random;
 use super::{Folder, Ran, Step};
 
 /// A repository in a folder of its own; its work tree is the folder `work`.
@@ -23,11 +24,11 @@ keywords = [\"sealtok_\"]
 pattern = '''sealtok_[a-z0-9]{24}'''
 ";
 
-/// A secret of that rule, one for each number.
+/// A secret of that rule, one for each number: as random as real ones, or it would be taken for a stand-in.
 pub fn token(number: usize) -> String {
-    let text = format!("{:024}", number * 7919 + 31);
-    let letters = text.bytes().enumerate().map(|(at, digit)| (b'a' + (digit - b'0') * 2 + (at % 3) as u8) as char);
-    format!("sealtok_{}", letters.collect::<String>())
+    let mut random = Random::new(number as u64);
+    let digit = |random: &mut Random| b"abcdefghijklmnopqrstuvwxyz0123456789"[random.below(36)] as char;
+    format!("sealtok_{}", (0..24).map(|_| digit(&mut random)).collect::<String>())
 }
 
 impl Repo {

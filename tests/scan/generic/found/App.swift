@@ -1,4 +1,4 @@
-let apiKey = "«IvUfSEkpZeW8cwEswHUpSlDqcnlmKpSjJt15WZA»"
-static let clientSecret: String = "«CAi6P0u8IJT6yFrmtM21hvE376xg2NHPJ8YVBU1n»"
-let password: String? = "«violet$Harbor8»"
-NSString *secretKey = @"«0TOBKGWvU1jh1RNe4iVg2yVgiTJWLh0m»";
+let apiKey = "«YKK8uumPBBnguv7XBtr-abnW0xZrv7joL4CNgsw»"
+static let clientSecret: String = "«GfeIBIJAbH8ayOKqNkaUwgKmwrkd4yrCTaYnSJRa»"
+let password: String? = "«Ember-Isle-404»"
+NSString *secretKey = @"«UhSRKtCZdUYiidZ1wxKc7OIVJwhBArBe»";

@@ -1,6 +1,6 @@
-string password = "«51lverBirch»";
-private const string ApiKey = @"«NLP8vYviF3rpOTWuHVj6TgHac0ewXsgF»";
-var client = new Client { ClientSecret = "«x8TL9R6_N4rIf9u6HvPSGh26j6pUTs4XvM37Vsb_»" };
-"Server=db1;Database=app;Uid=ada;Pwd=«m00nl1t/Path»;"
-request.Headers.Add("X-Api-Key", "«e1aca9eb365146eacfaa9b010d80f4c6»");
-$password = ConvertTo-SecureString "«Yx7$kLm9@t»" -AsPlainText -Force
+string password = "«blue42Lantern»";
+private const string ApiKey = @"«fiLPzrYYMqkMjoZhlEEl30G4IYYV9dju»";
+var client = new Client { ClientSecret = "«xieTuVZiho1OtaPANTyrcwaBk2UXXaQ82CE7Q-tN»" };
+"Server=db1;Database=app;Uid=ada;Pwd=«Rabbit+Hole19»;"
+request.Headers.Add("X-Api-Key", "«2529b5e3638d294f4a701cabcf46e33b»");
+$password = ConvertTo-SecureString "«7dwarves&1Queen»" -AsPlainText -Force

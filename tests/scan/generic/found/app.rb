@@ -1,6 +1,6 @@
-config.secret_key_base = '«048a38e54b95d13203c2dc40b647caaaa6427de3fe316f8f3b4492e3c0d69258aa701501ae78731c4694044b98b3ac0fb7824000179a109d2cfb84f78edb4aa6»'
-password = ENV.fetch("DB_PASSWORD", "«Ju5tAnother1»")
-:password => "«G1ngerbread~Fox»",
-api_key: "«lBVHw4qG6XWN8dpSAtwcTPpv9I4PzZUO»",
-token ||= '«a80d3a5d823b61d93876f705d06666281609c50d»'
-Stripe.api_key = "«anKVxT3hLmZOoSKmbB8RkYC8AKKd7NR0»"
+config.secret_key_base = '«a9b010d80f4c63eafa2368a9ce9b1f3a9d09f9f62a3199596634ba8a7cddc2b1615b6da043a302d7c74d9818b52ecba539c271494972ba15ab9b4481388bf6de»'
+password = ENV.fetch("DB_PASSWORD", "«n0tTh4tOne?»")
+:password => "«Ok4pi.Stampede»",
+api_key: "«ABCkh3rJPHhE8NzWjGGJ68FRKRuUI8w0»",
+token ||= '«826bd0e9cb4f87577733902b425f0066d66d86f2»'
+Stripe.api_key = "«GrHvt5VzZgWGw2xh2DhWF8kV2TjbLLcR»"

@@ -1,8 +1,8 @@
-const API_KEY: &str = "«DpAU3l5IJThWfqb1W8lGJrY2sIfS7pvn»";
-static PASSWORD: &'static str = "«oakLeaf!3»";
-let token = String::from("«100bd14aec97ba15617fdf9eff8cb8d8009572a5»");
-let secret = Some("«Wd1YgGxMHhvNtweQV9BzWVdVW4V31KBF»".to_owned());
-client.bearer_auth("«2crD97K-3LNV2kuovN_NSMc4oscIFVJEfoehVFNl»")
-    .password(Some("«Tr4velling-Gnome!»"))
-let signing_key = b"«8aa8e872f2fad0be05ee07d0959028f8d002bec33e8bb38544c8ee3879a2ee0c»";
-let passphrase = SecretString::new("«kX9#mPq2vL»".into());
+const API_KEY: &str = "«MwhqkiiO3z4ZI4qC3C1h7L2ros4u5fDH»";
+static PASSWORD: &'static str = "«Rabbit+Hole19»";
+let token = String::from("«e0c1e46d42c2db822e470f51537270ed00e9d2f6»");
+let secret = Some("«70jzjAgP4YFbplcl6xXCB2LXGbJomRAC»".to_owned());
+client.bearer_auth("«vPHQxBXswLv4e3mfI7CjBm80GdCuMw1xBwbRhqAk»")
+    .password(Some("«7dwarves&1Queen»"))
+let signing_key = b"«0d8bf9fe02bba3bb831bf77dc598ceeef1963f77f8a169e0f72a873ed29712c3»";
+let passphrase = SecretString::new("«C0pperKettle»".into());

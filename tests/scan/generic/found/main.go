@@ -1,10 +1,13 @@
-const apiToken = "«e15af710bed1c6f65e53874b6bd17ede649155e8»"
-var dbPassword string = "«T0pHat&Tails»"
-password := "«Ember-Isle-404»"
-cfg := Config{Secret: "«spyxdvLwahfR9gs6KIx1ATdrd17oREBu»", Port: 80}
-os.Setenv("STRIPE_SECRET", "«AZWZTCsHPyy2tUPlkUrf7ukYjwgVD8Ir»")
-req.Header.Set("Authorization", "Bearer «7kJLUw-cNQeDvUjS93FxCJCxF0N_9QRGbAJmCRIk»")
-key := []byte("«0QCcaNyWuJ72zkyJuJZfEWGQwVxpgOUU»")
-encryptionKey := []byte("«YwWph9W51rTqOJSrw5l6ax2zvAyM8wiA»")
-dsn := "host=db1 user=ada password=«Sn0wGoose22» sslmode=disable"
-viper.SetDefault("auth.token", "«cyCL4VinLu9ZWvtVxwbaf0cKxmwiPKWv»")
+const apiToken = "«dcb4d1ce46aa9bb0021b6b4ae7d5328058927a61»"
+var dbPassword string = "«Gh!7ttRq»"
+password := "«violet$Harbor8»"
+cfg := Config{Secret: "«TbXa1x3A01Nc4iuOCys6P755o5YwPudl»", Port: 80}
+os.Setenv("STRIPE_SECRET", "«PnIUKdoREKSB4FJsDEFMqMywrWB6rb1a»")
+req.Header.Set("Authorization", "Bearer «KvDlQxgmUpRNTj3Zg2_2crD97K-3LNV2kuovN_NS»")
+key := []byte("«tb82CGZhjLbIYrUp1Y0xKrUpQ03ZJchH»")
+encryptionKey := []byte("«8XZc20WWdxptfqZvVuHqPDqpeEUGUPQP»")
+dsn := "host=db1 user=ada password=«n0tTh4tOne?» sslmode=disable"
+viper.SetDefault("auth.token", "«5SeEuBbwZCTaWVNLkQYDODW9MZ2aMoBJ»")
+	var jwtKey = []byte(`«bSYtOk2sbeS3rFGrAb7bexOCXzghD8qw»`)
+	req.SetBasicAuth("ada", "«Ok4pi.Stampede»")
+	"password": []byte("«blue42Lantern»"),

@@ -1,5 +1,5 @@
-val apiKey = "«u3wzTEiXnHPR5ChhHw1PWnftawYlbEHH»"
-const val CLIENT_SECRET: String = "«Mf5oxSZXfCuiSBgGvWf9JRCl6wb9esNCD9JqDUWt»"
-signingConfig { storePassword = "«z3bra_Crossing9»" }
-keyPassword '«Gh!7ttRq»'
-buildConfigField("String", "API_KEY", "\"«cjD8qt_hVpaVjRyAfa1UyqPqfaO4e6hpXtr6r_u»\"")
+val apiKey = "«VkjkzVJAyhZsOs6sZi9bxBjB7d6mvWr2»"
+const val CLIENT_SECRET: String = "«Jjvvcrb3ltlS1YG7ZVR1NzJDJdmbXrCsT1WQ1aGe»"
+signingConfig { storePassword = "«Yx7$kLm9@t»" }
+keyPassword '«T0pHat&Tails»'
+buildConfigField("String", "API_KEY", "\"«rbq7NvhjvEE7aZ5kRM8FZp9Dt1aNLcE1QV9LsWV»\"")

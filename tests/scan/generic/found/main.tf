@@ -1,5 +1,5 @@
-password = "«marmalade#55»"
-master_password   = "«Qu4rtz!Lake»"
-api_token         = "«zPfKopmKPj2QxrrcxSyu9zQBjxdvAHdPVgVK9icP»"
-variable "db_password" { default = "«zQ2!rTy88»" }
-client_secret = "«T8Mh9PfaVCnbz6O0ceJn8LrAptCh8jKAXX-aR5xt»"
+password = "«sup3rL0ng&Winding»"
+master_password   = "«Brontosaurus77»"
+api_token         = "«phYlajqvh26qCWk2HJNiwNWLTL8tkRAcNgfaThyW»"
+variable "db_password" { default = "«mq-71-Kestrel»" }
+client_secret = "«k2WscUyqDYOPQOzsiF07p97pfy-J_pVssKi7mWb1»"

@@ -1,4 +1,4 @@
-local token = "«5890533b45a522f7be58f081995ece35973c15f6»"
-api_key <- "«03c6859300c3cab2fe6311e36437f498»"
-secret := "«ctA468xTBbznNdwjt5KfNx52TKCWwwcW»"
-args: ["--password", "«n0tTh4tOne?»"]
+local token = "«753b1f363eb4d8ff19e5ed1add3175c9710ab5ad»"
+api_key <- "«413d6b3c6dadca924b7255d0c7216583»"
+secret := "«1ZKhkbT2UZUVjOslzn6HsBky64rZnm2r»"
+args: ["--password", "«Sn0wGoose22»"]

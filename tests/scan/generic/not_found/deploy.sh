@@ -11,3 +11,8 @@ API_SECRET="`cat /run/secrets/api`"
 ssh-keygen -t ed25519 -f key -N ""
 curl "https://api.acme.test/v1?api_key=$KEY&limit=10"
 if [ -z "$PASSWORD" ]; then echo "password missing"; fi
+PASSWORD="${PASSWORD:-}"
+: "${TOKEN:=$CI_JOB_TOKEN}"
+kubectl create secret generic db --from-file=password=./password.txt
+aws configure set aws_secret_access_key "$SECRET"
+java -Dapp.password.file=/run/secrets/app2024 -jar app.jar

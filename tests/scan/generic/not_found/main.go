@@ -10,3 +10,6 @@ dsn := fmt.Sprintf("host=db1 user=ada password=%s sslmode=disable", pw)
 viper.SetDefault("auth.token", "")
 case token.ASSIGN: tok = "assignment-operator"
 keyFunc := func(t *jwt.Token) (any, error) { return pub, nil }
+	var jwtKey = []byte(os.Getenv("JWT_KEY"))
+	req.SetBasicAuth("ada", password)
+	"password": []byte(password),

@@ -11,5 +11,5 @@ localStorage.setItem("access_token", response.access_token);
 const keyboardLayout = "qwertz-de-DE-macintosh";
 if (e.key === "ArrowDown") return next();
 const s = "{\"password\": \"\", \"user\": \"ada\"}";
-const integrityKey = "sha512-XHuaTmzTJvgWJ4aAaoN5hrrhSUeTo20J2iExoTg/ozo5Tt2I9+gL4x40eP32ofCwYNEhbQUwP3qhm0yUmZy3O2X=";
+const integrityKey = "sha512-dhLjEariMzq5zZvWFFQ/c0WIpLae9S2GvNk+uDWvIese+vhqzibfTGlIaB/FfGpW5XVZBtYDuPBXWEtbO8gfIXu=";
 const passwordLabel = "Enter your password";
