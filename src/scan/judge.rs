@@ -4,6 +4,7 @@
 //! quoted); stand-ins; pairs; the overlap of rules; and last the step down for tests and documentation.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
 use gix::bstr::BStr;
@@ -96,13 +97,25 @@ fn lower(candidate: &mut Candidate) {
 fn without_overlap(rules: &Ruleset, candidates: Vec<Candidate>) -> Vec<Candidate> {
     let (decoded, mut kept): (Vec<_>, Vec<_>) =
         candidates.into_iter().partition(|candidate| !candidate.layers.is_empty());
+    let is_generic = |candidate: &Candidate| rules.rule(candidate.rule).specificity() == Specificity::Generic;
+    let by_name: HashMap<Range<usize>, Confidence> = kept
+        .iter()
+        .filter(|candidate| is_generic(candidate))
+        .map(|candidate| (candidate.secret.clone(), candidate.confidence))
+        .collect();
     most_specific(rules, &mut kept);
+    // Where the name is surer than a shape that says little, both together are as sure as the name.
+    for candidate in kept.iter_mut().filter(|candidate| candidate.confidence == Confidence::Low) {
+        let is_refuted = candidate.notes.iter().any(|note| matches!(note, Note::CheckFails(_)));
+        if let Some(confidence) = by_name.get(&candidate.secret).filter(|_| !is_refuted) {
+            candidate.confidence = candidate.confidence.max(*confidence);
+        }
+    }
     if !decoded.is_empty() {
         let runs: BTreeMap<usize, usize> = decoded.iter().map(|found| (found.secret.start, found.secret.end)).collect();
         kept.retain(|candidate| {
             let run = runs.range(..candidate.secret.end).next_back();
-            rules.rule(candidate.rule).specificity() != Specificity::Generic
-                || run.is_none_or(|(_, end)| *end <= candidate.secret.start)
+            !is_generic(candidate) || run.is_none_or(|(_, end)| *end <= candidate.secret.start)
         });
     }
     kept.extend(decoded);
@@ -415,7 +428,14 @@ mod tests {
         keywords = ['acme_']
         pattern = 'acme_[0-9a-z]{12,24}'
         confidence = 'high'
-        not_paths = ['^vendor/']";
+        not_paths = ['^vendor/']
+        [[rule]]
+        id = 'hex'
+        title = 'hex'
+        severity = 'low'
+        confidence = 'low'
+        keywords = ['secret']
+        pattern = 'secret = \"([0-9a-f]{32})\"'";
 
     /// The rules and confidences of what is found in a file of this path.
     fn judged(path: Option<&str>, text: &str) -> Vec<(String, Confidence)> {
@@ -494,6 +514,14 @@ mod tests {
         let text = "api_token = \"acme_q7x2m9k4v8z1w3\"";
         assert_eq!(judged(Some("a.py"), text), one("acme", Confidence::High));
         assert_eq!(judged(Some("vendor/a.py"), text), one("generic-assignment", Confidence::Medium));
+    }
+
+    #[test]
+    fn a_shape_that_says_little_is_as_sure_as_the_name() {
+        let value = "9c41e07ab35d82f6";
+        let text = format!("secret = \"{value}{}\"", "2d70b8e6139fa54c");
+        assert_eq!(judged(Some("a.py"), &text), one("hex", Confidence::Medium));
+        assert_eq!(judged(Some("a_test.py"), &text), one("hex", Confidence::Low));
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn every_place_in_which_git_keeps_something_is_looked_through() {
     repo.commit("both.txt", "side\n", "side");
     repo.git(["checkout", "-q", "main"]);
     repo.commit("both.txt", "main\n", "main");
-    assert_ne!(repo.0.program("git", ["merge", "-q", "side"]).run().code, 0, "both sides have it");
+    repo.0.program("git", ["merge", "-q", "side"]).run().exits(1);
     repo.0.write("both.txt", "tok_merged\n");
     repo.git(["commit", "-qam", "merged"]);
     repo.commit("both.txt", "resolved\n", "cleaned");
@@ -227,7 +227,7 @@ fn every_place_in_which_git_keeps_something_is_looked_through() {
         }
         assert_eq!(format!("{:?}", packed.findings), format!("{:?}", loose.findings));
     }
-    assert!(repo.scan(|options| options.cache = true).known_clean > 5);
+    assert!(repo.scan(|options| options.cache = true).known_clean > 3);
 }
 
 /// A repository of one file in many versions, with tokens that come and go.

@@ -161,12 +161,11 @@ fn one_layer_more_than_the_limit_is_said_where_it_shows() {
 }
 
 #[test]
-fn a_row_of_keywords_takes_linear_time() {
+fn a_row_of_keywords_is_one_run() {
+    // Were the run looked for at every keyword of it, this would not end.
     let engine = engine(Decode::All);
     let image = &STANDARD.encode("glpat-")[..7];
     for text in [image.repeat(60_000), "%22auth".repeat(60_000), "\\\"auth".repeat(60_000), "H4sI".repeat(100_000)] {
-        let start = std::time::Instant::now();
-        scan(&engine, text.as_bytes());
-        assert!(start.elapsed().as_secs() < 20, "{}", &text[..16]);
+        assert!(scan(&engine, text.as_bytes()).0.is_empty());
     }
 }
