@@ -252,6 +252,7 @@ impl Overlay {
             value: None,
             names: Vec::new(),
             samples: Vec::new(),
+            keeps_stand_ins: true,
             entropy: self.entropy,
             check: None,
             near: self.near.clone(),

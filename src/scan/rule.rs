@@ -85,6 +85,9 @@ pub struct Rule {
     /// Parts of credentials that documentation shows: a find that holds one is a placeholder.
     #[serde(default)]
     pub samples: Vec<String>,
+    /// Whether what stands in for a credential (`EXAMPLE`, `abcdef`) counts as one, as it does for tools that look at the pattern alone.
+    #[serde(default)]
+    pub keeps_stand_ins: bool,
     /// How to revoke it, and what to rotate with it.
     #[serde(default)]
     pub revoke: String,

@@ -35,7 +35,7 @@ pub fn weigh(rule: &Rule, dropped: &Dropped, bytes: &[u8], candidate: &mut Candi
     let shown = rule.keywords.iter().filter(starts).map(String::len).max().unwrap_or(0);
     let is_sample = rule.samples.iter().any(|sample| memchr::memmem::find(secret, sample.as_bytes()).is_some());
     let stands_in = if is_sample { Some("shown in documentation") } else { placeholder(secret, shown) };
-    if let Some(how) = stands_in {
+    if let Some(how) = stands_in.filter(|_| !rule.keeps_stand_ins) {
         candidate.notes.push(Note::Placeholder(how));
         candidate.confidence = Confidence::Info;
         return true;

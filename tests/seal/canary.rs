@@ -117,7 +117,7 @@ fn planted() -> (Folder, Vec<&'static str>) {
 }
 
 /// Every command with what it is run with; whether it may print the secret is in [`may_print`].
-const ROWS: [(&str, &[&[&str]]); 20] = [
+const ROWS: [(&str, &[&[&str]]); 21] = [
     ("init", &[&["init"]]),
     (
         "encrypt",
@@ -154,6 +154,7 @@ const ROWS: [(&str, &[&[&str]]); 20] = [
     ("config", &[&["config", "show"], &["config", "show", "plain.yaml"]]),
     ("doctor", &[&["doctor"]]),
     ("filestatus", &[&["filestatus", "plain.yaml"], &["filestatus", "sealed/x.yaml"], &["filestatus", "bad.json"]]),
+    ("fix", &[&["fix", "plain.yaml"], &["fix", "sealed/tampered.yaml"], &["fix", "bad.json"], &["fix", "F-000000"]]),
     ("groups", &[&["groups", "delete", "-i", "sealed/tampered.yaml", "0"]]),
     (
         "keys",

@@ -34,7 +34,7 @@ severity = "critical"
 confidence = "high"
 keywords = ["CANARY-cloud"]
 pattern = 'CANARY-cloud-[0-9A-Za-z-]{22}'
-check = "cloud-crc"
+check = "github-crc32"
 entropy = 3.0
 revoke = "Console > Security > Keys > Deactivate, then rotate the role's sessions"
 docs = "https://cloud.example/keys"
@@ -57,7 +57,7 @@ pattern = 'CANARY-pass[a-z-]+'
 "#;
 
 fn rules() -> Ruleset {
-    Ruleset::new(Rule::parse_all(RULES, "sample").unwrap()).unwrap()
+    Ruleset::new(Rule::read_all(RULES, "sample").unwrap()).unwrap()
 }
 
 fn id(digit: &str) -> ObjectId {
