@@ -363,7 +363,7 @@ fn hostile_sample(hostile: &str) -> Sample {
     let mut text = RULES.replace("Cloud access key", "TITLE");
     text = text
         .replace("TITLE", &hostile.replace('\\', "\\\\").replace('"', "\\\"").replace(|c: char| c.is_control(), ""));
-    let rules = Ruleset::new(Rule::parse_all(&text, "hostile").unwrap()).unwrap();
+    let rules = Ruleset::new(Rule::read_all(&text, "hostile").unwrap()).unwrap();
     let mut findings = Findings::default();
     let line = format!("{hostile} {} {hostile} # seal:allow {hostile}", SECRETS[0]).replace('\n', " ");
     add(&mut findings, &rules, Source::File(hostile.into()), &line, |candidate| {
