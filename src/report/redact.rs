@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn a_percentage_hides_the_end() {
         let of = |percent: &str| percent.parse::<Redaction>().unwrap().of("0123456789".as_bytes());
-        assert_eq!((of("0"), of("80"), of("100")), ("0123456789".into(), "01········".into(), "········".into()));
+        assert_eq!((of("0"), of("80"), of("100")), ("0123456789".into(), "01········".into(), "··········".into()));
         assert!("101".parse::<Redaction>().is_err() && "-1".parse::<Redaction>().is_err());
     }
 }

@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn rule() -> Rule {
-        let text = "[[rule]]\nid = 'aws-key'\ntitle = 'A'\nseverity = 'high'\naliases = ['aws-access-token']\n";
+        let text = "[[rule]]\nid = 'aws-key'\ntitle = 'A'\nseverity = 'high'\nkeywords = ['aaa']\npattern = 'aaa'\naliases = ['aws-access-token']\n";
         Rule::parse_all(text, "test").unwrap().remove(0)
     }
 
