@@ -304,3 +304,145 @@ fn lower_keys(value: Value) -> Value {
         other => other,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::scan::{Engine, Ruleset};
+
+    fn parse(text: &str) -> ScanSettings {
+        parse_gitleaks(text, Path::new(".gitleaks.toml")).unwrap().0
+    }
+
+    fn built_in() -> Ruleset {
+        let text = "[[rule]]\nid = 'a-key'\ntitle = 'A'\nseverity = 'critical'\nkeywords = ['tok_']\npattern = 'tok_[a-z]{8}'\n\
+                    aliases = ['a-token']\nrevoke = 'there'\n[[rule]]\nid = 'b-key'\ntitle = 'B'\nseverity = 'high'\nkeywords = ['bbb']\npattern = 'bbb'\n";
+        Ruleset::new(Rule::parse_all(text, "built-in").unwrap()).unwrap()
+    }
+
+    fn rules(settings: &mut ScanSettings) -> Ruleset {
+        settings.apply_to_rules(built_in()).unwrap()
+    }
+
+    /// The secrets that the rules of these settings find.
+    fn found(settings: &mut ScanSettings, text: &str) -> Vec<String> {
+        let engine = Engine::new(rules(settings), Vec::new()).unwrap();
+        let mut candidates = Vec::new();
+        let _ = engine.scan(text.as_bytes(), &mut candidates);
+        candidates.iter().map(|candidate| text[candidate.secret.clone()].to_owned()).collect()
+    }
+
+    #[test]
+    fn settings_are_told_apart_by_name_and_by_content() {
+        assert!(
+            is_of_gitleaks("", Path::new("x/.gitleaks.toml")) && is_of_gitleaks("", Path::new("Gitleaks-own.toml"))
+        );
+        assert!(
+            is_of_gitleaks("a = 1\n[[ rules ]]\n", Path::new("x.toml"))
+                && is_of_gitleaks("[extend]\n", Path::new("x.toml"))
+        );
+        assert!(!is_of_gitleaks("[[rule]]\nid = 'rules'\n[[allow]]\n", Path::new(".seal/scan.toml")));
+    }
+
+    #[test]
+    fn a_rule_finds_the_group_it_names() {
+        let rule =
+            "[[rules]]\nid = 'x'\nregex = '''(?i)(api|app)_key = (?P<v>[a-z\\d]{6})(;)'''\nkeywords = ['_KEY']\n";
+        assert_eq!(found(&mut parse(rule), "API_key = abc123;"), ["API"]);
+        assert_eq!(found(&mut parse(&format!("{rule}secretGroup = 2\n")), "API_key = abc123;"), ["abc123"]);
+        let whole = "[[rules]]\nID = 'x'\nRegex = '''\\bkey_\\w{4}\\b'''\nKeywords = ['key_']\n";
+        assert_eq!(found(&mut parse(whole), "a key_abcd, key_abcde"), ["key_abcd"]);
+        let quoted = "[[rules]]\nid = 'x'\nregex = '''\\Qa.b(\\E[^\\s]{3}é?'''\nkeywords = ['a.b(']\n";
+        assert_eq!(found(&mut parse(quoted), "axb(123 a.b(ü12é"), ["a.b(ü12é"]);
+    }
+
+    #[test]
+    fn what_has_no_equal_is_a_warning_for_that_rule_alone() {
+        let mut settings = parse(
+            "[[rules]]\nid = 'look'\nregex = '''a(?=b)'''\n[[rules]]\nid = 'good'\nregex = 'good_[a-z]{4}'\nkeywords = ['good']\ncolour = 1\n\
+             [[rules]]\nid = 'paths-only'\npath = '\\.pem$'\n[[rules]]\nid = 'short'\nregex = 'ab[0-9]{4}'\nkeywords = ['ab']\n",
+        );
+        let text = rules(&mut settings);
+        let ids: Vec<&str> = text.iter().map(|(_, rule)| rule.id.as_str()).collect();
+        assert_eq!(ids, ["good", "short"]);
+        assert!(text.rule(text.index("short").unwrap()).slow);
+        assert_eq!(
+            settings.warnings,
+            [
+                ".gitleaks.toml: rule look: look-around and flags other than i, m, s, U do not exist in Go's syntax",
+                ".gitleaks.toml: rule good: the key `colour` means nothing here and is ignored",
+                ".gitleaks.toml: rule short: a keyword is shorter than 3 bytes: it is run over whole files, which takes longer",
+                "rule paths-only: without a regex there is nothing to look for",
+            ]
+        );
+        for bad in ["[[rules]]\nregex = 'x'\n", "rules = 5\n", "[[rules]]\nid = 5\n", "a = ["] {
+            let error = parse_gitleaks(bad, Path::new("g.toml")).unwrap_err().to_string();
+            assert!(error.starts_with("g.toml") && error.lines().count() == 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn built_in_rules_are_extended_changed_and_switched_off_by_any_name() {
+        let mut settings = parse(
+            "[extend]\nuseDefault = true\ndisabledRules = ['b-key', 'unknown-there']\n[[rules]]\nid = 'a-token'\nkeywords = ['more']\nentropy = 4.0\n",
+        );
+        let text = rules(&mut settings);
+        assert!(text.index("b-key").is_none());
+        let rule = text.rule(text.index("a-key").unwrap());
+        assert_eq!(
+            (rule.entropy, rule.keywords.len(), rule.title.as_str(), rule.revoke.as_str()),
+            (Some(4.0), 2, "A", "there")
+        );
+        assert_eq!(settings.warnings, ["there is no rule `unknown-there`"]);
+
+        let mut settings = parse(
+            "[extend]\nuseDefault = true\n[[rules]]\nid = 'a-token'\nregex = 'new_[a-z]{4}'\nkeywords = ['new_']\n",
+        );
+        let text = rules(&mut settings);
+        let rule = text.rule(text.index("a-key").unwrap());
+        assert_eq!(
+            (rule.pattern.as_deref(), rule.severity, rule.edges),
+            (Some(r"new\x5f[\x{61}-\x{7a}]{4}"), Severity::Critical, Edges::None)
+        );
+        assert!(parse("").without_built_in && !parse("[extend]\nuseDefault = true\n").without_built_in);
+        let (_, extended) = parse_gitleaks("[extend]\npath = 'base.toml'\n", Path::new(".gitleaks.toml")).unwrap();
+        assert_eq!(extended.as_deref(), Some(Path::new("base.toml")));
+    }
+
+    #[test]
+    fn companions_and_silent_rules_are_read() {
+        let mut settings = parse(
+            "[[rules]]\nid = 'pair'\nregex = 'pair_[a-z]{4}'\nkeywords = ['pair_']\n[[rules.required]]\nid = 'other'\nwithinLines = 5\n\
+             [[rules.required]]\nid = 'far'\n[[rules]]\nid = 'other'\nregex = 'other_[a-z]{4}'\nkeywords = ['other']\nskipReport = true\n",
+        );
+        assert_eq!(settings.unreported, ["other"]);
+        let text = rules(&mut settings);
+        let near = &text.rule(text.index("pair").unwrap()).near;
+        assert_eq!((near[0].rule.as_str(), near[0].lines, near[0].required), ("other", 5, true));
+        assert!(near[1].lines > 1 << 20);
+    }
+
+    #[test]
+    fn allow_lists_of_both_generations_become_entries() {
+        let settings = parse(
+            "[allowlist]\ndescription = 'all'\npaths = ['''\\.lock$''']\nstopwords = ['SAMPLE']\nregexTarget = 'line'\nregexes = ['x']\n\
+             [[rules]]\nid = 'x'\nregex = 'xxx[0-9]{4}'\nkeywords = ['xxx']\n[rules.allowlist]\nregexTarget = 'match'\nregexes = ['y']\ncommits = ['AB12']\n\
+             [[rules.allowlists]]\ncondition = 'AND'\npaths = ['a']\nregexes = ['(?=b)']\n",
+        );
+        let [of_rule, of_all] = settings.allow.as_slice() else { panic!("{:?}", settings.allow) };
+        assert_eq!(
+            (of_rule.rules.as_slice(), of_rule.matches.len(), of_rule.commits[0].as_str()),
+            (&["x".to_owned()][..], 1, "ab12")
+        );
+        assert_eq!(
+            (of_all.lines.len(), of_all.words[0].as_str(), of_all.reason.as_str(), of_all.needs_all),
+            (1, "sample", "all", false)
+        );
+        assert!(!of_all.paths.is_empty());
+        // Of a list that needs all its criteria one could not be read: it is left out as a whole.
+        assert_eq!(settings.warnings.len(), 1);
+        let targeted = parse("[[allowlists]]\ntargetRules = ['a-token']\nstopwords = ['s']\ncondition = '&&'\n");
+        assert_eq!((targeted.allow[0].rules[0].as_str(), targeted.allow[0].needs_all), ("a-token", true));
+    }
+}

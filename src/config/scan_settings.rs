@@ -357,3 +357,118 @@ pub(super) fn parse_toml<T: DeserializeOwned>(text: &str, path: &Path) -> Result
         SettingsError { path: path.to_owned(), line, problem }
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> ScanSettings {
+        ScanSettings::parse(text, Path::new(".seal/scan.toml")).unwrap().0
+    }
+
+    fn problem(text: &str) -> String {
+        ScanSettings::parse(text, Path::new(".seal/scan.toml")).unwrap_err().to_string()
+    }
+
+    fn built_in() -> Ruleset {
+        let rule = |id: &str| {
+            format!(
+                "[[rule]]\nid = '{id}'\ntitle = 'T'\nseverity = 'high'\nkeywords = ['tok_']\npattern = 'tok_[a-z]{{8}}'\n"
+            )
+        };
+        let text = format!("{}aliases = ['a-token']\n{}", rule("a-key"), rule("b-key"));
+        Ruleset::new(Rule::parse_all(&text, "built-in").unwrap()).unwrap()
+    }
+
+    fn ids(rules: &Ruleset) -> Vec<&str> {
+        rules.iter().map(|(_, rule)| rule.id.as_str()).collect()
+    }
+
+    #[test]
+    fn everything_that_can_be_said_is_read() {
+        let mut settings = parse(
+            "salt = 'pepper'\nbaseline = 'known.json'\nextends = 'default'\n[gate]\nconfidence = 'high'\npreexisting = true\n\
+             [tune.'a-key']\nseverity = 'low'\nentropy = 3.5\n[tune.b-key]\ndisabled = true\n\
+             [[allow]]\nreason = 'samples'\npaths = ['docs/**', '*.md']\nrules = ['a-key']\nuntil = '2027-01-01'\n\
+             [[allow]]\nregexes = ['^x']\nwords = ['SAMPLE']\ncondition = 'any'\n\
+             [[rule]]\nid = 'own'\ntitle = 'Own'\nseverity = 'low'\nkeywords = ['own_']\npattern = 'own_[a-z]{8}'\n",
+        );
+        assert_eq!(
+            (settings.salt.0.as_slice(), settings.baseline.as_deref()),
+            (&b"pepper"[..], Some(Path::new(".seal/known.json")))
+        );
+        assert_eq!(settings.gate, Gate { confidence: Confidence::High, severity: Severity::Low, preexisting: true });
+        assert_eq!((settings.allow.len(), settings.allow[0].needs_all, settings.allow[1].needs_all), (2, true, false));
+        assert_eq!(
+            (settings.allow[0].origin.as_str(), settings.allow[1].words[0].as_str()),
+            (".seal/scan.toml: allow 1", "sample")
+        );
+        let rules = settings.apply_to_rules(built_in()).unwrap();
+        assert_eq!(ids(&rules), ["a-key", "own"]);
+        let tuned = rules.rule(rules.index("a-key").unwrap());
+        assert_eq!((tuned.severity, tuned.entropy), (Severity::Low, Some(3.5)));
+        assert!(settings.warnings.is_empty());
+    }
+
+    #[test]
+    fn mistakes_are_named_with_what_was_meant() {
+        for (text, expected) in [
+            ("sallt = 'x'\n", ".seal/scan.toml:1: unknown key `sallt`: did you mean `salt`?"),
+            ("\n[tune.a]\nseverty = 'low'\n", ".seal/scan.toml:3: unknown key `severty`: did you mean `severity`?"),
+            (
+                "[[allow]]\nreason = 'x'\n",
+                ".seal/scan.toml: allow 1: it does not say what may stay: rules, fingerprints, values, commits, paths, regexes, matches, lines or words",
+            ),
+            (
+                "[[allow]]\nregexes = ['(']\n",
+                ".seal/scan.toml: allow 1: `(` is not a regular expression: unclosed group",
+            ),
+            (
+                "[[allow]]\nfingerprints = ['x']\n",
+                ".seal/scan.toml: allow 1: `x` is not a fingerprint: it has 26 digits, of which 6 or more stand here",
+            ),
+            (
+                "[[allow]]\npaths = ['a']\nuntil = '1'\n",
+                ".seal/scan.toml: allow 1: `1` is not a date such as 2027-02-01",
+            ),
+            (
+                "[[rule]]\nid = 'x'\ntitle = 'x'\nseverity = 'high'\npatern = 'x'\n",
+                ".seal/scan.toml:5: unknown key `patern`: did you mean `pattern`?",
+            ),
+        ] {
+            assert_eq!(problem(text), expected);
+        }
+        assert!(problem("[gate]\nconfidence = 'sure'\n").starts_with(".seal/scan.toml:2: unknown variant `sure`"));
+        assert_eq!(problem("salt = 'hunter2").lines().count(), 1);
+        let error = parse("[tune.a-kay]\ndisabled = true\n").apply_to_rules(built_in()).unwrap_err().to_string();
+        assert_eq!(error, "[tune.\"a-kay\"]: there is no rule `a-kay`: did you mean a-key?");
+    }
+
+    #[test]
+    fn settings_extend_each_other_within_bounds() {
+        let files = |path: &Path| {
+            match path.to_str().unwrap() {
+            ".seal/scan.toml" => Ok("extends = 'base/all.toml'\n[tune.a-key]\nseverity = 'low'\n".to_owned()),
+            ".seal/base/all.toml" => Ok("extends = 'none'\nsalt = 'base'\n[tune.a-key]\nseverity = 'critical'\n[[rule]]\nid = 'a-key'\ntitle = 'x'\nseverity = 'high'\n".to_owned()),
+            "loop.toml" => Ok("extends = 'loop.toml'\n".to_owned()),
+            _ => Err("there is no such file".to_owned()),
+        }
+        };
+        let mut settings = ScanSettings::load(Path::new(".seal/scan.toml"), &mut { files }).unwrap();
+        assert_eq!((settings.salt.0.as_slice(), settings.without_built_in), (&b"base"[..], true));
+        let rules = settings.apply_to_rules(built_in()).unwrap();
+        assert_eq!((ids(&rules), rules.rule(rules.index("a-key").unwrap()).severity), (vec!["a-key"], Severity::Low));
+        let error = ScanSettings::load(Path::new("loop.toml"), &mut { files }).unwrap_err().to_string();
+        assert_eq!(error, "loop.toml: more than 4 files extend each other");
+        let error = ScanSettings::load(Path::new("nope.toml"), &mut { files }).unwrap_err().to_string();
+        assert_eq!(error, "nope.toml: there is no such file");
+    }
+
+    #[test]
+    fn only_some_rules_can_be_asked_for_by_any_name() {
+        let mut settings = ScanSettings { only: vec!["a-token".into(), "nope".into()], ..ScanSettings::default() };
+        assert_eq!(ids(&settings.apply_to_rules(built_in()).unwrap()), ["a-key"]);
+        assert_eq!(settings.warnings, ["there is no rule `nope`"]);
+    }
+}

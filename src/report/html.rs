@@ -120,13 +120,13 @@ fn write_row(view: &View<'_>, finding: &Finding, out: &mut dyn Write) -> io::Res
     };
     let location = escaped(&view.location(place, As::Raw));
     writeln!(out, "<td class=\"where\">{location}{}{others}</td>", presence.unwrap_or_default())?;
-    writeln!(out, "<td><code>{}</code></td></tr>", finding.fingerprint.short())
+    writeln!(out, "<td class=\"id\"><code>{}</code></td></tr>", finding.fingerprint.short())
 }
 
 /// The line with its secret marked, redacted in any case.
 fn excerpt(view: &View<'_>, finding: &Finding, place: &Place) -> String {
     let pieces = place.excerpt.pieces().into_iter().map(|piece| match piece {
-        Piece::Text(bytes) => escaped(&view.text(bytes, As::Raw)),
+        Piece::Text(bytes) => escaped(&view.text(bytes, As::Raw).replace('\t', "    ")),
         Piece::Secret => format!("<mark>{}</mark>", escaped(&super::redacted(finding.secret.expose()))),
         Piece::OtherSecret => "········".to_owned(),
         Piece::Cut => "…".to_owned(),

@@ -447,3 +447,260 @@ pub fn is_fingerprint(text: &str) -> bool {
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use gix::ObjectId;
+
+    use super::*;
+    use crate::scan::{Candidate, CommitRef, Confidence, Findings, History, RuleIndex};
+
+    const NOW: i64 = 1_795_000_000; // 2026-11-18
+
+    fn rules() -> Ruleset {
+        let text = "[[rule]]\nid = 'a-key'\ntitle = 'A'\nseverity = 'high'\nkeywords = ['aaa']\npattern = 'aaa'\naliases = ['a-token']\n\
+                    [[rule]]\nid = 'b-key'\ntitle = 'B'\nseverity = 'low'\nkeywords = ['bbb']\npattern = 'bbb'\n";
+        Ruleset::new(Rule::parse_all(text, "test").unwrap()).unwrap()
+    }
+
+    /// A finding of `secret` by a rule, in each of these files, on line 2.
+    fn finding(rules: &Ruleset, rule: u16, secret: &str, paths: &[&str]) -> Finding {
+        let mut findings = Findings::default();
+        for path in paths {
+            let text = format!("first\nkey = \"{secret}\" # end\n");
+            let start = text.find(secret).unwrap();
+            let candidate = Candidate {
+                rule: RuleIndex(rule),
+                whole: start - 1..start + secret.len() + 1,
+                secret: start..start + secret.len(),
+                decoded: None,
+                layers: Vec::new(),
+                confidence: Confidence::Medium,
+                severity: None,
+                notes: Vec::new(),
+                key_path: None,
+            };
+            findings.add(rules, &Source::File((*path).into()), text.as_bytes(), vec![candidate]);
+        }
+        findings.finish(rules).remove(0)
+    }
+
+    /// What lets a finding through, and what became of the entries.
+    fn apply(entries: &[Allow], finding: Finding) -> (Option<Suppression>, Applied) {
+        let mut findings = vec![finding];
+        let suppressing = Suppressing { inline: true, allow: entries, baseline: None, now: NOW };
+        let applied = suppressing.apply(&mut findings, &rules());
+        (findings.remove(0).suppressed, applied)
+    }
+
+    fn covers(lines: &str, finding: Finding) -> bool {
+        apply(&Allow::parse_all(lines, "list").unwrap(), finding).0.is_some()
+    }
+
+    #[test]
+    fn entries_cover_what_they_name_and_nothing_else() {
+        let rules = rules();
+        let one = |paths: &[&str]| finding(&rules, 0, "hunter2-hunter2", paths);
+        let name = one(&["x"]).fingerprint;
+        let (short, long) = (name.short(), name.to_string());
+        for fingerprint in [&short, &long, &long.to_uppercase()] {
+            assert!(covers(&format!("fp:{fingerprint}"), one(&["a/b.py"])));
+        }
+        assert!(!covers(&format!("fp:{long}"), finding(&rules, 0, "hunter3-hunter3", &["a/b.py"])));
+        assert!(!covers(&format!("fp:{long}"), finding(&rules, 1, "hunter2-hunter2", &["a/b.py"])));
+        assert!(covers(&format!("fp:{long} a/*.py"), one(&["a/b.py"])));
+        assert!(!covers(&format!("fp:{long} a/*.py"), one(&["a/c/b.py"])));
+        assert!(!covers(&format!("fp:{long} a/*.py"), one(&["a/b.py", "c/b.py"])), "it is in another place too");
+
+        assert!(covers("path:docs", one(&["docs/deep/x.md"])) && covers("path:docs/", one(&["a/docs/x.md"])));
+        assert!(!covers("path:docs", one(&["docs.md"])) && covers("path:*.md", one(&["a/b/c.md"])));
+        assert!(covers("path:/a/**/c.md a-key", one(&["a/b/c.md"])) && covers("path:a/** a-token", one(&["a/b"])));
+        assert!(!covers("path:a/** b-key", one(&["a/b"])));
+
+        let hash = hex(&Sha256::digest("hunter2-hunter2"));
+        assert!(
+            covers(&format!("value:{}", &hash[..32]), one(&["x"])) && covers(&format!("value:{hash}"), one(&["x"]))
+        );
+        assert!(!covers(&format!("value:{}", &hash[1..33]), one(&["x"])));
+    }
+
+    #[test]
+    fn entries_end_and_are_said_when_they_do() {
+        let rules = rules();
+        let one = finding(&rules, 0, "hunter2-hunter2", &["a"]);
+        let list = "path:a until=2026-11-17 # over\npath:a until=2026-11-18 # today\n\n# remark\npath:zzz\n";
+        let entries = Allow::parse_all(list, ".sealignore-secrets").unwrap();
+        let (suppressed, applied) = apply(&entries, one);
+        let until = Some("2026-11-18".to_owned());
+        let entry = ".sealignore-secrets:2".to_owned();
+        assert_eq!(suppressed, Some(Suppression::Allowed { entry, reason: "today".into(), until }));
+        let origins = |of: &mut dyn Iterator<Item = &Used>| of.map(|used| used.origin.clone()).collect::<Vec<_>>();
+        assert_eq!(origins(&mut applied.expired()), [".sealignore-secrets:1"]);
+        assert_eq!(origins(&mut applied.used()), [".sealignore-secrets:2"]);
+        assert_eq!(origins(&mut applied.unused()), [".sealignore-secrets:5"]);
+        assert_eq!(applied.entries[1].days_left, Some(0));
+    }
+
+    #[test]
+    fn lines_that_are_no_entries_are_errors_with_their_number() {
+        for (line, problem) in [
+            ("fp:abc", "a fingerprint has 26 digits, of which 6 or more stand here"),
+            ("value:12", "32 or more hexadecimal digits of a SHA-256 were expected"),
+            ("value:zz345678901234567890123456789012", "32 or more hexadecimal digits of a SHA-256 were expected"),
+            ("hunter2", "an entry begins with fp:, path: or value:"),
+            ("path:", "an entry begins with fp:, path: or value:"),
+            ("path:a until=soon", "`soon` is not a date such as 2027-02-01"),
+            ("path:a until=2026-02-30", "`2026-02-30` is not a date such as 2027-02-01"),
+            ("path:a b c", "until=DATE or `# reason` was expected behind what it covers"),
+            ("path:a[", "`a[` is not a glob: unclosed character class; missing ']'"),
+        ] {
+            let error = Allow::parse_all(&format!("# fine\n{line}\n"), "list").unwrap_err().to_string();
+            assert_eq!(error, format!("list:2: {problem}"));
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_written_is_read() {
+        let rules = rules();
+        let one = finding(&rules, 0, "hunter2-hunter2", &["a/b"]);
+        let until = parse_date("2027-02-01").ok();
+        let line = Allow::line_for(one.fingerprint, Some("a/*"), until, "two\nlines  here");
+        assert!(line.ends_with(" a/* until=2027-02-01 # two lines here"), "{line}");
+        assert!(covers(&line, one));
+    }
+
+    #[test]
+    fn criteria_hold_all_or_any() {
+        let rules = rules();
+        let one = || finding(&rules, 0, "hunter2-hunter2", &["vendor/a"]);
+        let regex = |text: &str| vec![Regex::new(text).unwrap()];
+        let mut paths = Paths::default();
+        paths.add_regex(Regex::new("^vendor/").unwrap());
+        let entry = Allow { paths, secrets: regex("^nothing"), ..Allow::default() };
+        assert!(apply(std::slice::from_ref(&entry), one()).0.is_some());
+        assert!(apply(&[Allow { needs_all: true, ..entry }], one()).0.is_none());
+        for (entry, covers) in [
+            (Allow { secrets: regex("^hunter2"), ..Allow::default() }, true),
+            (Allow { secrets: regex("key"), ..Allow::default() }, false),
+            (Allow { matches: regex("^\"hunter2-hunter2\"$"), ..Allow::default() }, true),
+            (Allow { matches: regex("key"), ..Allow::default() }, false),
+            (Allow { lines: regex("^key = .* # end$"), ..Allow::default() }, true),
+            (Allow { lines: regex("first"), ..Allow::default() }, false),
+            (Allow { words: vec!["ter2-h".into()], ..Allow::default() }, true),
+            (Allow { words: vec!["HUNTER".into()], ..Allow::default() }, false),
+            (Allow { rules: vec!["b-key".into()], secrets: regex("."), ..Allow::default() }, false),
+            (Allow { rules: vec!["a-token".into()], needs_all: true, ..Allow::default() }, true),
+        ] {
+            assert_eq!(apply(std::slice::from_ref(&entry), one()).0.is_some(), covers, "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn gitleaks_positions_name_a_place_and_become_fingerprints() {
+        let rules = rules();
+        let id = ObjectId::from_hex("ab".repeat(20).as_bytes()).unwrap();
+        let mut one = finding(&rules, 0, "hunter2-hunter2", &["a:b/c"]);
+        let covers = |line: &str, finding: Finding| {
+            let (entries, bad) = Allow::parse_gitleaksignore(line, ".gitleaksignore");
+            assert!(bad.is_empty());
+            apply(&entries, finding).0.is_some()
+        };
+        let again = || finding(&rules, 0, "hunter2-hunter2", &["a:b/c"]);
+        assert!(covers("a:b/c:a-token:2\n", again()) && covers("# x\n\na:b/c:a-key:2", again()));
+        assert!(!covers("a:b/c:a-key:3", again()) && !covers("a:b/c:b-key:2", again()));
+        let with_commit = format!("{id}:a:b/c:a-token:2");
+        assert!(!covers(&with_commit, again()));
+        let (author, email, summary) = ("a".into(), "b".into(), "c".into());
+        one.places[0].history =
+            Some(History { first: Some(CommitRef { id, author, email, time: 0, summary }), ..History::default() });
+        let text = format!("# kept\n{with_commit}\ngone:a-key:9\na:b/c:a-key:2\n");
+        let migrated = migrate_gitleaksignore(&text, std::slice::from_ref(&one), &rules);
+        let fingerprint = one.fingerprint;
+        assert_eq!(migrated, format!("# kept\nfp:{fingerprint} # was {with_commit}\n# not found: gone:a-key:9\n"));
+        assert!(covers(&with_commit, one));
+        assert_eq!(Allow::parse_gitleaksignore("a:b\nx:y:z\n", "f").1, [1, 2]);
+    }
+
+    #[test]
+    fn marks_count_only_where_they_may() {
+        let rules = rules();
+        let mut one = finding(&rules, 0, "hunter2-hunter2", &["a"]);
+        one.places[0].mark = Some(crate::scan::Mark { mark: "seal:allow".into(), reason: "x".into() });
+        let mut findings = vec![one];
+        Suppressing::default().apply(&mut findings, &rules);
+        assert_eq!(findings[0].suppressed, None);
+        Suppressing { inline: true, ..Suppressing::default() }.apply(&mut findings, &rules);
+        assert!(matches!(findings[0].suppressed, Some(Suppression::Inline { .. })));
+    }
+
+    #[test]
+    fn baselines_of_three_tools_are_known() {
+        let rules = rules();
+        let one = || finding(&rules, 0, "hunter2-hunter2", &["src/a.py"]);
+        let known = |text: &str| {
+            let baseline = Baseline::parse(text, "b.json").unwrap();
+            let mut findings = vec![one()];
+            Suppressing { baseline: Some(&baseline), ..Suppressing::default() }.apply(&mut findings, &rules);
+            findings[0].suppressed == Some(Suppression::Baseline)
+        };
+        assert!(known(&Baseline::of(&[one()]).to_text()));
+        assert!(known(&format!(
+            "{{\"schema\": \"seal.scan/1\", \"findings\": [{{\"fingerprint\": \"{}\"}}]}}",
+            one().fingerprint
+        )));
+        let gitleaks = |rule: &str, file: &str, secret: &str, line: usize| {
+            format!(
+                "[{{\"RuleID\": \"{rule}\", \"File\": \"{file}\", \"Secret\": \"{secret}\", \"StartLine\": {line}}}]"
+            )
+        };
+        assert!(known(&gitleaks("a-token", "src/a.py", "hunter2-hunter2", 9)));
+        assert!(
+            known(&gitleaks("a-key", "src/a.py", "REDACTED", 2)) && known(&gitleaks("a-key", "src/a.py", "hunt...", 2))
+        );
+        assert!(
+            !known(&gitleaks("a-key", "src/a.py", "REDACTED", 3))
+                && !known(&gitleaks("a-key", "src/b.py", "hunter2-hunter2", 2))
+        );
+        assert!(!known(&gitleaks("b-key", "src/a.py", "hunter2-hunter2", 2)));
+        let detect = |hash: &str, path: &str| {
+            format!(
+                "{{\"version\": \"1.5.0\", \"results\": {{\"{path}\": [{{\"type\": \"x\", \"hashed_secret\": \"{hash}\", \"line_number\": 7}}]}}}}"
+            )
+        };
+        // printf hunter2-hunter2 | sha1sum
+        let hash = "ddf177405687b93ebc8ca2791ed4d3bcc6c94232";
+        assert!(known(&detect(hash, "src/a.py")) && known(&detect(&hash.to_uppercase(), "src\\\\a.py")));
+        assert!(!known(&detect(hash, "src/b.py")) && !known(&detect(&"0".repeat(40), "src/a.py")));
+        for bad in [
+            "",
+            "{",
+            "{}",
+            "7",
+            "{\"schema\": \"seal.baseline/1\", \"fingerprints\": [\"hunter2\"]}",
+            "{\"schema\": \"seal.baseline/9\"}",
+        ] {
+            let error = Baseline::parse(bad, "b.json").unwrap_err().to_string();
+            assert!(error.starts_with("b.json: ") && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn baselines_are_compared_pruned_and_merged() {
+        let rules = rules();
+        let make = |secret: &str| finding(&rules, 0, secret, &["a"]);
+        let mut baseline = Baseline::of(&[make("old-secret-1"), make("kept-secret")]);
+        let now = [make("kept-secret"), make("new-secret-1")];
+        let difference = baseline.compare(&now);
+        assert_eq!(difference.new, [now[1].fingerprint]);
+        assert_eq!(difference.known, [now[0].fingerprint]);
+        assert_eq!(difference.gone, [make("old-secret-1").fingerprint]);
+        baseline.prune(&now);
+        assert_eq!(baseline.to_text().lines().count(), 3 + 1 + 2);
+        baseline.extend(Baseline::of(&now));
+        let text = baseline.to_text();
+        let lines: Vec<&str> = text.lines().filter(|line| line.len() > 20 && !line.contains("schema")).collect();
+        assert!(lines.len() == 2 && lines[0].trim_end_matches(',') < lines[1], "{text}");
+        assert_eq!(Baseline::of(&[]).to_text(), "{\n\"schema\": \"seal.baseline/1\",\n\"fingerprints\": [\n]\n}\n");
+    }
+}

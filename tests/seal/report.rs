@@ -45,15 +45,14 @@ id = "git-token"
 title = "Token of a git host"
 severity = "high"
 keywords = ["CANARY-git"]
-pattern = 'CANARY-git[a-z-]+XY'
+pattern = 'CANARY-git[a-z-]{4,40}XY'
 
 [[rule]]
 id = "kubernetes-secret"
 title = "Secret not sealed"
 severity = "medium"
 keywords = ["CANARY-pass"]
-detector = "kubernetes"
-pattern = 'CANARY-pass[a-z-]+'
+pattern = 'CANARY-pass[a-z-]{4,40}'
 "#;
 
 fn rules() -> Ruleset {
@@ -165,7 +164,7 @@ fn sample() -> Sample {
     let [cloud, token, password, message, through] = SECRETS;
     let python = format!("import os\n\n\tkey = \"{cloud}\"  # for {token} too\n");
     add(&mut findings, &rules, Source::Blob(id("1"), Some("src/jobs/export.py".into())), &python, |candidate| {
-        candidate.notes = vec![Note::CheckPasses("cloud-crc"), Note::Reads("account", "123456789012".into())];
+        candidate.notes = vec![Note::CheckPasses("github-crc32"), Note::Reads("account", "123456789012".into())];
     });
     add(
         &mut findings,

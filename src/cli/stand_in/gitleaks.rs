@@ -16,7 +16,7 @@ use crate::cli::{Global, shown};
 use crate::host::environment::Variable;
 use crate::host::{Host, clock, target};
 use crate::report::{self, Format, Report};
-use crate::scan::{Confidence, is_called};
+use crate::scan::Confidence;
 
 /// The gitleaks that is stood in for.
 const VERSION: &str = "8.30.1";
@@ -97,12 +97,14 @@ impl Call {
             std::env::set_current_dir(folder).map_err(|_| missing(folder))?;
         }
         let looked_through = self.source_args(&source)?;
-        let outcome = scan(&looked_through, &rules, &self.session)?;
+        let requested = |id: &&String| format!("there is no rule `{id}`");
+        let outcome = scan(&looked_through, &rules, &self.session).map_err(|failure| {
+            match rules.only.iter().find(|id| failure.message.starts_with(&requested(id))) {
+                Some(id) => Failure::new(Kind::Config, format!("Requested rule {} not found in rules", shown(id))),
+                None => failure,
+            }
+        })?;
         let report = self.report(&outcome, &rules);
-        let known = |id: &String| report.rules.iter().any(|(_, rule)| is_called(rule, id));
-        if let Some(unknown) = rules.only.iter().find(|id| !known(id)) {
-            return Err(Failure::new(Kind::Config, format!("Requested rule {} not found in rules", shown(unknown))));
-        }
         if given.on("verbose") {
             self.session.answer(report::gitleaks_verbose(&report).as_bytes())?;
         }
