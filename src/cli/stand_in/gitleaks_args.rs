@@ -41,6 +41,9 @@ pub(super) struct Given {
     pub(super) words: Vec<OsString>,
 }
 
+/// The command that was typed, if one was.
+pub(super) type Chosen = Option<&'static Command>;
+
 /// Words that gitleaks does not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Misuse(pub(super) String);
@@ -169,9 +172,7 @@ fn global() -> impl Iterator<Item = &'static Flag> {
 
 impl Given {
     /// Reads words; the first that is no flag and names a command is that command.
-    pub(super) fn read(
-        words: &[OsString],
-    ) -> Result<(Option<&'static Command>, Self), (Option<&'static Command>, Misuse)> {
+    pub(super) fn read(words: &[OsString]) -> Result<(Chosen, Self), (Chosen, Misuse)> {
         // pflag knows a flag only of the command that it belongs to, wherever it stands.
         let chosen = words.iter().find_map(command);
         let mut given = Self::default();
