@@ -41,6 +41,9 @@ pub(super) struct Given {
     pub(super) words: Vec<OsString>,
 }
 
+/// The command that was typed, if one was.
+pub(super) type Chosen = Option<&'static Command>;
+
 /// Words that gitleaks does not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Misuse(pub(super) String);
