@@ -170,9 +170,6 @@ fn global() -> impl Iterator<Item = &'static Flag> {
     GLOBAL.iter().chain(&MORE_GLOBAL)
 }
 
-/// The command that was named, if one was.
-type Chosen = Option<&'static Command>;
-
 impl Given {
     /// Reads words; the first that is no flag and names a command is that command.
     pub(super) fn read(words: &[OsString]) -> Result<(Chosen, Self), (Chosen, Misuse)> {
