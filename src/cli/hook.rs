@@ -295,7 +295,8 @@ fn verdict(hook: Hook, outcome: &Outcome, remote: &str, session: &Session) -> Re
         }
         return Ok(());
     }
-    let secrets = match stopping.len() {
+    let wholes = report.wholes();
+    let secrets = match stopping.iter().filter(|finding| !wholes.have(finding)).count() {
         0 => "not everything could be looked through".to_owned(),
         many => count(many, "secret"),
     };

@@ -9,7 +9,7 @@ use super::view::{As, View, count, is_there};
 const LINES: usize = 20;
 
 pub(super) fn write(heading: &str, advice: &[String], view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let stopping: Vec<_> = view.report.stopping().collect();
+    let stopping: Vec<_> = view.report.stopping().filter(|finding| !view.wholes.have(finding)).collect();
     let fixes: BTreeSet<String> = stopping.iter().filter_map(|finding| view.fix(finding)).collect();
     let mut tail: Vec<String> = fixes.iter().take(3).map(|fix| format!("fix:          {fix}")).collect();
     if stopping.iter().any(|finding| !view.rule(finding).revoke.is_empty()) {
@@ -34,8 +34,12 @@ pub(super) fn write(heading: &str, advice: &[String], view: &View<'_>, out: &mut
         let history = place.history.as_ref().and_then(|history| history.first.as_ref());
         let commit = history.map(|commit| format!("  in commit {}", view.commit(commit))).unwrap_or_default();
         let title = super::shown(&view.rule(finding).title).to_string();
-        let (location, secret) = (view.location(place, As::Shown), view.secret(finding));
-        writeln!(out, "  {location}  {title}  {}  {}{commit}", super::shown(&secret), finding.fingerprint.short())?;
+        let location = view.location(place, As::Shown);
+        let what = match view.keys(finding) {
+            [] => view.secret(finding),
+            keys => keys.join(", "),
+        };
+        writeln!(out, "  {location}  {title}  {}  {}{commit}", super::shown(&what), finding.fingerprint.short())?;
     }
     if stopping.len() > room {
         writeln!(out, "  and {} more: seal scan shows all", stopping.len() - room)?;

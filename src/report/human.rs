@@ -19,7 +19,8 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 const FEW: usize = 5;
 
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
-    for finding in view.report.told().filter(|finding| finding.suppressed.is_none()) {
+    let alone = |finding: &&Finding| finding.suppressed.is_none() && !view.wholes.have(finding);
+    for finding in view.report.told().filter(alone) {
         write_finding(view, finding, out)?;
         line(view, out, "")?;
     }
@@ -66,6 +67,12 @@ fn facts(view: &View<'_>, finding: &Finding, place: &Place) -> Vec<(&'static str
     facts.push(("id", finding.fingerprint.short()));
     if let Some(path) = &place.key_path {
         facts.push(("key", view.text(path.as_bytes(), As::Shown)));
+    }
+    let keys = view.keys(finding);
+    if !keys.is_empty() {
+        let named: Vec<String> = keys.iter().take(FEW).map(|key| view.text(key.as_bytes(), As::Shown)).collect();
+        let more = if keys.len() > FEW { format!(", {} more", keys.len() - FEW) } else { String::new() };
+        facts.push(("holds", format!("{}{more}", named.join(", "))));
     }
     if !place.layers.is_empty() {
         let names = place.layers.iter().map(|layer| serde_json::to_value(layer).unwrap_or_default());

@@ -20,12 +20,13 @@ mod template;
 mod view;
 mod xml;
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::config::{Gate, nearest};
-use crate::scan::{Applied, Confidence, Coverage, Finding, Ruleset, Salt, Severity};
+use crate::scan::{Applied, Confidence, Coverage, Finding, Fingerprint, RuleIndex, Ruleset, Salt, Severity};
 
 pub use explain::explain;
 pub use gitleaks::{gitleaks_count, gitleaks_verbose};
@@ -243,6 +244,17 @@ pub fn write_brief(heading: &str, advice: &[String], report: &Report<'_>, out: &
     brief::write(heading, advice, &View::new(report), out)
 }
 
+/// What may have parts, see [`Report::wholes`].
+#[derive(Debug)]
+pub struct Wholes(HashSet<(Fingerprint, RuleIndex)>);
+
+impl Wholes {
+    /// Whether a finding is one of the parts: it need not be told apart, as it is bad for no other reason.
+    pub fn have(&self, finding: &Finding) -> bool {
+        finding.part_of.is_some_and(|whole| self.0.contains(&(whole, finding.rule)))
+    }
+}
+
 impl Report<'_> {
     /// The findings that are told: sure and bad enough.
     pub fn told(&self) -> impl Iterator<Item = &Finding> {
@@ -255,6 +267,12 @@ impl Report<'_> {
     /// Those that stop a gate.
     pub fn stopping(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| self.options.gate.stops(finding))
+    }
+
+    /// The findings that have parts which are told with them: an object and the keys of it.
+    pub fn wholes(&self) -> Wholes {
+        let alone = self.findings.iter().filter(|finding| finding.part_of.is_none() && finding.suppressed.is_none());
+        Wholes(alone.map(|finding| (finding.fingerprint, finding.rule)).collect())
     }
 
     /// Whether everything was looked through.

@@ -1,7 +1,7 @@
 //! What all formats say, in words and values, with every secret hidden in whatever it stands in.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -9,9 +9,10 @@ use gix::bstr::ByteSlice as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Report, shown, shown_bytes};
+use super::{Report, Wholes, shown, shown_bytes};
 use crate::scan::{
-    CommitRef, Coverage, Finding, History, Layer, Note, Piece, Place, Rule, Source, Suppression, Unscanned, Used,
+    CommitRef, Coverage, Finding, Fingerprint, History, Layer, Note, Piece, Place, Rule, Source, Suppression,
+    Unscanned, Used,
 };
 
 /// A report as formats see it.
@@ -19,6 +20,10 @@ pub(super) struct View<'a> {
     pub(super) report: &'a Report<'a>,
     /// All secrets that were found, to be hidden wherever they stand.
     secrets: Option<AhoCorasick>,
+    /// What has parts that are told with it.
+    pub(super) wholes: Wholes,
+    /// The keys of those parts, by the whole's fingerprint.
+    keys: HashMap<Fingerprint, Vec<&'a str>>,
 }
 
 /// Shorter secrets are not looked for in other texts: they would be found in half of them.
@@ -41,7 +46,15 @@ impl<'a> View<'a> {
         let secrets = report.findings.iter().map(|finding| finding.secret.expose());
         let secrets = secrets.filter(|secret| secret.len() >= MIN_HIDDEN && !report.options.show_secrets);
         let secrets = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(secrets).ok();
-        Self { report, secrets: secrets.filter(|all| all.patterns_len() > 0) }
+        let wholes = report.wholes();
+        let mut keys: HashMap<Fingerprint, Vec<&str>> = HashMap::new();
+        for part in report.findings.iter().filter(|finding| wholes.have(finding)) {
+            let key = part.places.iter().find_map(|place| place.key_path.as_deref());
+            if let (Some(whole), Some(key)) = (part.part_of, key) {
+                keys.entry(whole).or_default().push(key);
+            }
+        }
+        Self { report, secrets: secrets.filter(|all| all.patterns_len() > 0), wholes, keys }
     }
 
     pub(super) fn rule(&self, finding: &Finding) -> &'a Rule {
@@ -76,7 +89,10 @@ impl<'a> View<'a> {
             match piece {
                 Piece::Text(bytes) => line += &self.text(&bytes.replace(b"\t", b"    "), form),
                 Piece::Secret => {
-                    let secret = self.secret(finding);
+                    // Of an object the key is marked that its values stand under.
+                    let key = self.keys.get(&finding.fingerprint).and(place.key_path.as_deref());
+                    let key = key.and_then(|path| path.rsplit('.').next());
+                    let secret = key.map_or_else(|| self.secret(finding), |key| self.text(key.as_bytes(), As::Raw));
                     let secret = if form == As::Shown { shown(&secret).to_string() } else { secret };
                     at = line.len()..line.len() + secret.len();
                     line += &secret;
@@ -86,6 +102,11 @@ impl<'a> View<'a> {
             }
         }
         (line, at)
+    }
+
+    /// The keys of an object that are found with it.
+    pub(super) fn keys(&self, finding: &Finding) -> &[&'a str] {
+        self.keys.get(&finding.fingerprint).map_or(&[], Vec::as_slice)
     }
 
     /// What a place is called: its path, or what else it is.
@@ -201,6 +222,7 @@ impl<'a> View<'a> {
             match finding {
                 finding if finding.suppressed.is_some() => summary.suppressed += 1,
                 finding if !is_told(finding) => summary.left_out += 1,
+                finding if self.wholes.have(finding) => {}
                 finding => {
                     summary.findings += 1;
                     summary.preexisting += usize::from(finding.preexisting);
