@@ -1,6 +1,6 @@
 //! What stands in for a credential: words that say so, blanks to fill in, repeats and counts, samples that documentation shows.
 
-use super::check::is_varied;
+use super::randomness::is_varied;
 
 /// Words in any case that no credential holds by chance.
 const WORDS: &[&str] = &[
