@@ -43,7 +43,7 @@ pub fn is_drawn_from(value: &[u8], alphabet: Class) -> bool {
     let end = value.iter().rposition(|byte| *byte != b'=').map_or(0, |at| at + 1);
     let value = &value[..end];
     Class::of(value)
-        .is_some_and(|class| value.len() >= MIN_LEN && is_varied(value) && evidence(value, class.min(alphabet)) >= 0.0)
+        .is_some_and(|class| value.len() >= MIN_LEN && varies(value) && evidence(value, class.min(alphabet)) >= 0.0)
 }
 
 /// The alphabet that `value` looks drawn from at random, if it does.
@@ -51,7 +51,7 @@ pub fn is_random(value: &[u8]) -> Option<Class> {
     let class = Class::of(value)?;
     // A model of spelling is never quite right, and what it is wrong by adds up: so the evidence has to grow with the length.
     let least = BITS.max(value.len() as f64 * class.bits() * 0.15);
-    (value.len() >= MIN_LEN && is_varied(value) && evidence(value, class) >= least).then_some(class)
+    (value.len() >= MIN_LEN && varies(value) && evidence(value, class) >= least).then_some(class)
 }
 
 /// How much likelier chance is than spelling, in bits; negative for what people write.
@@ -148,7 +148,7 @@ fn spelling(value: &[u8]) -> f64 {
 }
 
 /// Whether characters neither repeat nor count up more than chance makes them.
-pub fn is_varied(value: &[u8]) -> bool {
+pub fn varies(value: &[u8]) -> bool {
     let mut seen = [false; 256];
     value.iter().for_each(|byte| seen[usize::from(*byte)] = true);
     let distinct = seen.iter().filter(|seen| **seen).count();
@@ -166,7 +166,7 @@ mod tests {
     fn what_chance_makes_of_a_known_alphabet_passes() {
         for (name, alphabet) in Class::NAMED {
             for length in [16, 20, 32, 40, 64] {
-                let values = (0..2_000).map(|seed| Draw::new(seed).characters(name, length).unwrap());
+                let values = (0..2_000).map(|seed| Draw::new(seed * 1_000).characters(name, length).unwrap());
                 let refused: Vec<String> = values.filter(|value| !is_drawn_from(value.as_bytes(), alphabet)).collect();
                 assert!(refused.len() <= 10, "{} of 2,000 {name} of {length}: {refused:?}", refused.len());
             }

@@ -18,8 +18,11 @@ pub struct Ground {
     /// Where creation rules see the top of a tree.
     root: PathBuf,
     kind: Kind,
-    configs: Mutex<HashMap<(Option<ObjectId>, BString), Option<Arc<Config>>>>,
+    configs: Mutex<Configs>,
 }
+
+/// The nearest `.sops.yaml` of a folder, by the tree.
+type Configs = HashMap<(Option<ObjectId>, BString), Option<Arc<Config>>>;
 
 enum Kind {
     /// Files; those that git knows, where it knows any.
@@ -116,7 +119,7 @@ impl Ground {
             if matches!(&self.kind, Kind::Folder(Some(tracked)) if !tracked.contains(path)) {
                 return None;
             }
-            let bytes = place.read_bytes(&path.to_path().ok()?.to_owned()).ok()??;
+            let bytes = place.read_bytes(path.to_path().ok()?).ok()??;
             Some(bytes).filter(|bytes| bytes.len() <= MAX_NAMED)
         };
         let selection = ruled_by.and_then(|(place, tree)| self.selection(path, place, tree));

@@ -231,7 +231,7 @@ fn is_uuid(text: &str) -> bool {
         && digits.iter().all(u8::is_ascii_hexdigit)
         && (b'1'..=b'8').contains(&digits[12])
         && b"89ab".contains(&digits[16])
-        && randomness::is_varied(&digits)
+        && randomness::varies(&digits)
 }
 
 #[cfg(test)]
