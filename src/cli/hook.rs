@@ -7,7 +7,6 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use gix::bstr::ByteSlice as _;
 
 use super::failure::{Failure, Kind};
 use super::scan::{self, Outcome, RuleArgs, SourceArgs};
@@ -16,7 +15,7 @@ use super::shown;
 use crate::git::{self, Hook, HookChange, HookError, HookFile, HookState, Repository};
 use crate::host::{Variable, process};
 use crate::report;
-use crate::scan::{Finding, Place, Source};
+use crate::scan::Finding;
 
 /// Stop secrets in git's hooks
 #[derive(Args)]
@@ -330,13 +329,7 @@ fn verdict(hook: Hook, outcome: &Outcome, remote: &str, session: &Session) -> Re
 /// What to do besides taking the secret out: the way of git, for commits that nobody else has.
 fn advice(hook: Hook, stopping: &[&Finding], session: &Session) -> Vec<String> {
     let places = stopping.iter().flat_map(|finding| &finding.places);
-    // A value of a Secret can be sealed where it stands; a name may be the secret itself.
-    let is_value = |place: &&Place| place.key_path.is_some() && !matches!(place.source, Source::Name(_));
-    let file = places.clone().find(is_value).and_then(|place| place.source.path()?.to_str().ok());
     let mut lines = Vec::new();
-    if let Some(file) = file.filter(|file| shown(file).to_string() == *file) {
-        lines.push(format!("fix:          seal fix {}", shell_words::quote(file)));
-    }
     match hook {
         Hook::PreCommit => lines.push("then:         git add it again, and commit".to_owned()),
         Hook::PrePush => {

@@ -1,6 +1,6 @@
 //! Opening a repository, and reading files as they were at a revision or are in the index.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -183,6 +183,18 @@ impl Repository {
         let mut paths: Vec<BString> = entries.map(|entry| entry.path(&index).to_owned()).collect();
         paths.dedup();
         Ok(paths)
+    }
+
+    /// What is staged, or would be committed as it was: files and symbolic links by their paths, without the sides of conflicts.
+    pub fn indexed(&self) -> Result<HashMap<BString, ObjectId>, GitError> {
+        let Some(index) = self.index()? else { return Ok(HashMap::new()) };
+        let is_file = |entry: &&gix::index::Entry| {
+            !entry.mode.is_submodule()
+                && !entry.mode.is_sparse()
+                && entry.stage() == gix::index::entry::Stage::Unconflicted
+        };
+        let entries = index.entries().iter().filter(is_file);
+        Ok(entries.map(|entry| (entry.path(&index).to_owned(), entry.id)).collect())
     }
 
     /// A file's path in the repository; `None` for one outside.

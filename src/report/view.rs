@@ -143,10 +143,14 @@ impl<'a> View<'a> {
 
     /// The command that seals it where it stands, if that can be done.
     pub(super) fn fix(&self, finding: &Finding) -> Option<String> {
-        let place = finding.places.iter().find(|place| is_there(place) && place.key_path.is_some())?;
+        let rule = self.report.rules.rule(finding.rule).id.as_str();
+        // What a kustomization names is to be sealed, not what names it.
+        let is_sealed =
+            |place: &&Place| place.key_path.is_some() && rule != "kustomize-envs" || rule == "sops-expected";
+        let place = finding.places.iter().filter(|place| is_there(place)).find(is_sealed)?;
         let path = place.source.path()?.to_str().ok()?;
         let is_plain = shown(path).to_string() == path;
-        is_plain.then(|| format!("seal encrypt -i {}", shell_words::quote(path)))
+        is_plain.then(|| format!("seal fix {}", shell_words::quote(path)))
     }
 
     /// In which sense it is there, in a word or two.

@@ -89,7 +89,7 @@ pub enum Note {
     Reads(&'static str, String),
     /// A stand-in, and how that is known: `EXAMPLE`, `changeme`, repeated characters.
     Placeholder(&'static str),
-    /// No longer valid since this moment, in seconds since 1970.
+    /// No longer valid since this moment, in seconds since 1970; until [`Candidate::as_of`] was asked, it may be one to come.
     Expired(i64),
     /// The value is neither quoted nor in brackets: only a file whose format makes it a value counts.
     Bare,
@@ -99,6 +99,17 @@ pub enum Note {
     With(String),
     /// Anything else worth saying, in words.
     Says(&'static str),
+}
+
+impl Candidate {
+    /// As things are at a moment, in seconds since 1970: what ended before is known to open nothing, what did not is as good as ever.
+    pub fn as_of(&mut self, now: i64) {
+        self.notes.retain(|note| !matches!(note, Note::Expired(end) if *end >= now));
+        if self.notes.iter().any(|note| matches!(note, Note::Expired(_))) {
+            self.confidence = Confidence::Info;
+            self.severity = Some(Severity::Info);
+        }
+    }
 }
 
 impl Confidence {

@@ -61,8 +61,8 @@ const MAX_TRIES: u32 = 100_000;
 /// As many encodings are undone one upon the other where nothing else is said.
 const LAYERS: usize = 4;
 
-/// A text has no more candidates of rules with a pattern.
-const MAX_CANDIDATES: usize = 10_000;
+/// A text has no more candidates, those of the texts inside it included.
+const MAX_CANDIDATES: usize = 50_000;
 
 impl Engine {
     /// Makes ready to look for rules: patterns are compiled when they are first needed. Fails where the keywords are too many.
@@ -150,6 +150,8 @@ impl Engine {
             }
         }
         unscanned.extend(budget.unscanned());
+        unscanned.sort();
+        unscanned.dedup();
         unscanned
     }
 
@@ -213,11 +215,23 @@ impl Engine {
                 hits.sort_unstable_by_key(|hit| (hit.start, hit.end));
                 detector.look(text, hits, &mut seen);
                 hits.clear();
+                cap(&mut seen.candidates, unscanned);
             }
         }
         self.put_back(scratch);
         *is_structured = !seen.ciphertext.is_empty() || !seen.values.is_empty();
-        decode::settle(&self.rules, text, seen, |inner, budget| self.look_through(inner, budget, unscanned))
+        let mut count = 0;
+        let mut candidates = decode::settle(&self.rules, text, seen, |inner, budget| {
+            if count >= MAX_CANDIDATES {
+                unscanned.push(Unscanned::TooManyMatches);
+                return Vec::new();
+            }
+            let within = self.look_through(inner, budget, unscanned);
+            count += within.len();
+            within
+        });
+        cap(&mut candidates, unscanned);
+        candidates
     }
 
     /// Adds the matches of patterns at keywords, and sorts the keywords of detectors by who wants them. False where some were left
@@ -301,6 +315,14 @@ impl Engine {
     }
 }
 
+/// Leaves out what is too much, and says so.
+fn cap(candidates: &mut Vec<Candidate>, unscanned: &mut Vec<Unscanned>) {
+    if candidates.len() > MAX_CANDIDATES {
+        candidates.truncate(MAX_CANDIDATES);
+        unscanned.push(Unscanned::TooManyMatches);
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -309,6 +331,38 @@ mod tests {
 
     fn engine(rules: &str) -> Engine {
         Engine::new(Ruleset::new(Rule::parse_all(rules, "test").unwrap()).unwrap(), Vec::new()).unwrap()
+    }
+
+    /// Finds something at every place.
+    struct Everywhere;
+
+    impl Detector for Everywhere {
+        fn keywords(&self) -> &[&str] {
+            &["tok"]
+        }
+
+        fn reach(&self) -> Reach {
+            Reach::Document
+        }
+
+        fn find(&self, text: &Text<'_>, _: &[Hit], found: &mut Vec<Candidate>) {
+            let one = |at| Candidate::at(RuleIndex(0), at..at + 1, crate::scan::Confidence::High);
+            found.extend((0..text.bytes.len()).map(one));
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_is_left_out_and_told() {
+        let rules = "[[rule]]\nid = 'a'\ntitle = 'A'\nseverity = 'high'\ndetector = 'pem'\n";
+        let rules = Ruleset::new(Rule::parse_all(rules, "test").unwrap()).unwrap();
+        let engine = Engine::new(rules, vec![Box::new(Everywhere)]).unwrap();
+        for (length, unscanned) in [(MAX_CANDIDATES, vec![]), (MAX_CANDIDATES + 1, vec![Unscanned::TooManyMatches])] {
+            let mut found = Vec::new();
+            let mut text = vec![b'.'; length];
+            text[..3].copy_from_slice(b"tok");
+            assert_eq!(engine.scan(&text, &mut found), unscanned);
+            assert_eq!(found.len(), MAX_CANDIDATES);
+        }
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! What stands in for a credential: words that say so, blanks to fill in, repeats and counts, samples that documentation shows.
 
-use super::check::is_varied;
-
 /// Words in any case that no credential holds by chance.
 const WORDS: &[&str] = &[
     "****",
@@ -290,6 +288,36 @@ pub fn placeholder(secret: &[u8], shown: usize) -> Option<&'static str> {
     }
     let body = &secret[shown.min(secret.len())..];
     (body.len() >= 12 && !is_varied(body) || body.len() >= 6 && is_run(body)).then_some("repeated or counted up")
+}
+
+/// Whether neither one character nor a short sequence is repeated, and no long run counts up or down.
+fn is_varied(value: &[u8]) -> bool {
+    let mut distinct = [false; 256];
+    value.iter().for_each(|byte| distinct[usize::from(*byte)] = true);
+    let distinct = distinct.iter().filter(|is_there| **is_there).count();
+    // Hex of 16 has ten distinct digits on average, and fewer than six once in 10,000.
+    let wanted = match value.len() {
+        ..8 => 2,
+        8..16 => 4,
+        _ => 6,
+    };
+    let longest = |same: &dyn Fn(u8, u8) -> bool| {
+        let mut run = (1, 1);
+        for pair in value.windows(2) {
+            run.0 = if same(pair[0], pair[1]) { run.0 + 1 } else { 1 };
+            run.1 = run.1.max(run.0);
+        }
+        run.1
+    };
+    let repeats = (1..=8).any(|period| {
+        value.len() >= 3 * period
+            && value.iter().zip(&value[period..]).filter(|(one, next)| one == next).count() * 4
+                >= (value.len() - period) * 3
+    });
+    let longest_run = longest(&|one, next| one == next)
+        .max(longest(&|one, next| next == one.wrapping_add(1)))
+        .max(longest(&|one, next| one == next.wrapping_add(1)));
+    distinct >= wanted && !repeats && longest_run < (value.len() / 4).max(7)
 }
 
 /// Whether `secret` is one of the passwords that everybody tries first: of words for passwords and their like, in any case and with the usual

@@ -37,12 +37,21 @@ pub fn looks_random(value: &[u8]) -> bool {
     is_random(value).is_some()
 }
 
+/// Whether `value` looks drawn at random from an alphabet that is known from elsewhere: by the issuer's name beside it. That name
+/// is evidence enough that it is a key where chance is no less likely than spelling.
+pub fn is_drawn_from(value: &[u8], alphabet: Class) -> bool {
+    let end = value.iter().rposition(|byte| *byte != b'=').map_or(0, |at| at + 1);
+    let value = &value[..end];
+    Class::of(value)
+        .is_some_and(|class| value.len() >= MIN_LEN && varies(value) && evidence(value, class.min(alphabet)) >= 0.0)
+}
+
 /// The alphabet that `value` looks drawn from at random, if it does.
 pub fn is_random(value: &[u8]) -> Option<Class> {
     let class = Class::of(value)?;
     // A model of spelling is never quite right, and what it is wrong by adds up: so the evidence has to grow with the length.
     let least = BITS.max(value.len() as f64 * class.bits() * 0.15);
-    (value.len() >= MIN_LEN && varied(value) && evidence(value, class) >= least).then_some(class)
+    (value.len() >= MIN_LEN && varies(value) && evidence(value, class) >= least).then_some(class)
 }
 
 /// How much likelier chance is than spelling, in bits; negative for what people write.
@@ -51,6 +60,20 @@ pub fn evidence(value: &[u8], class: Class) -> f64 {
 }
 
 impl Class {
+    /// Those that a rule may name.
+    pub const NAMED: [(&str, Self); 5] = [
+        ("hex", Self::Hex),
+        ("base32", Self::Base32),
+        ("base36", Self::Base36),
+        ("base62", Self::Base62),
+        ("base64", Self::Base64),
+    ];
+
+    /// The class of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMED.into_iter().find(|(known, _)| *known == name).map(|(_, class)| class)
+    }
+
     /// The smallest alphabet that holds `value`; none where a byte is in none, or all are digits.
     pub fn of(value: &[u8]) -> Option<Self> {
         let body = value.trim_ascii_end();
@@ -125,7 +148,7 @@ fn spelling(value: &[u8]) -> f64 {
 }
 
 /// Whether characters neither repeat nor count up more than chance makes them.
-fn varied(value: &[u8]) -> bool {
+pub fn varies(value: &[u8]) -> bool {
     let mut seen = [false; 256];
     value.iter().for_each(|byte| seen[usize::from(*byte)] = true);
     let distinct = seen.iter().filter(|seen| **seen).count();
@@ -136,7 +159,36 @@ fn varied(value: &[u8]) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::example::Draw;
     use super::*;
+
+    #[test]
+    fn what_chance_makes_of_a_known_alphabet_passes() {
+        for (name, alphabet) in Class::NAMED {
+            for length in [16, 20, 32, 40, 64] {
+                let values = (0..2_000).map(|seed| Draw::new(seed * 1_000).characters(name, length).unwrap());
+                let refused: Vec<String> = values.filter(|value| !is_drawn_from(value.as_bytes(), alphabet)).collect();
+                assert!(refused.len() <= 10, "{} of 2,000 {name} of {length}: {refused:?}", refused.len());
+            }
+        }
+    }
+
+    #[test]
+    fn what_people_write_where_a_key_may_stand_does_not() {
+        for value in [
+            "00000000000000000000000000000000",
+            "0123456789abcdef0123456789abcdef",
+            "deadbeefdeadbeefdeadbeefdeadbeef",
+            "12345678901234567890123456789012",
+            "ffffffffffffffffffffffffffffffff",
+        ] {
+            assert!(!is_drawn_from(value.as_bytes(), Class::Hex), "{value}");
+        }
+        for value in ["refreshTokenServiceProviderFactoryBean", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"] {
+            assert!(!is_drawn_from(value.as_bytes(), Class::Base62), "{value}");
+        }
+        assert!(!is_drawn_from(b"this-is-not-really-a-fastly-key-but", Class::Base64));
+    }
 
     #[test]
     fn words_are_not_random() {

@@ -7,6 +7,7 @@ use gix::bstr::ByteSlice as _;
 use super::decode::Decode;
 use super::generic::Generic;
 use super::judge::{Where, judge};
+use super::kubernetes::{self, Within};
 use super::structure::detectors;
 use super::{Candidate, Content, Engine, Findings, RuleError, Ruleset, Source, Specificity, Unscanned};
 
@@ -14,6 +15,8 @@ use super::{Candidate, Content, Engine, Findings, RuleError, Ruleset, Source, Sp
 pub struct Scanner {
     /// The rules, compiled.
     pub engine: Engine,
+    /// What ended before it is expired; in seconds since 1970.
+    pub now: i64,
 }
 
 /// What was looked through and what was not, for a report that says so.
@@ -60,7 +63,7 @@ impl Scanner {
     pub fn new(rules: Ruleset, now: i64, decode: Decode) -> Result<Self, RuleError> {
         let mut detectors = detectors(&rules, now, decode);
         detectors.push(Box::new(Generic::new(&rules)));
-        Ok(Self { engine: Engine::new(rules, detectors)? })
+        Ok(Self { engine: Engine::new(rules, detectors)?, now })
     }
 
     /// Looks through a text and adds what it finds.
@@ -68,30 +71,70 @@ impl Scanner {
         self.scan_part(source, &Window::whole(bytes), findings, coverage);
     }
 
+    /// Looks through a text that lies in a tree, and adds what the tree says of it as well.
+    pub fn scan_within(
+        &self,
+        source: &Source,
+        bytes: &[u8],
+        within: &Within<'_>,
+        findings: &mut Findings,
+        coverage: &mut Coverage,
+    ) {
+        let beside = kubernetes::tree::look(self.engine.rules(), within, bytes);
+        self.scan_and(source, &Window::whole(bytes), beside, findings, coverage);
+    }
+
     /// Looks through a part of a text and adds what it finds there.
     pub fn scan_part(&self, source: &Source, part: &Window<'_>, findings: &mut Findings, coverage: &mut Coverage) {
+        self.scan_and(source, part, Vec::new(), findings, coverage);
+    }
+
+    fn scan_and(
+        &self,
+        source: &Source,
+        part: &Window<'_>,
+        beside: Vec<Candidate>,
+        findings: &mut Findings,
+        coverage: &mut Coverage,
+    ) {
         if !coverage.count(part) {
             return;
         }
         let mut candidates = Vec::new();
         let unscanned = self.engine.scan(part.bytes, &mut candidates);
         coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
-        self.add(source, part, candidates, findings);
+        self.add_both(source, part, candidates, beside, findings);
     }
 
     /// Adds the candidates of a part of a text that was looked through, where they hold in this place.
-    pub fn add(&self, source: &Source, part: &Window<'_>, mut candidates: Vec<Candidate>, findings: &mut Findings) {
+    pub fn add(&self, source: &Source, part: &Window<'_>, candidates: Vec<Candidate>, findings: &mut Findings) {
+        self.add_both(source, part, candidates, Vec::new(), findings);
+    }
+
+    /// The same; `beside` are the finds that no other on the same bytes replaces.
+    fn add_both(
+        &self,
+        source: &Source,
+        part: &Window<'_>,
+        mut candidates: Vec<Candidate>,
+        beside: Vec<Candidate>,
+        findings: &mut Findings,
+    ) {
         let rules = self.engine.rules();
         let is_first = part.starts.offset == 0;
         let is_generic = |rule| rules.rule(rule).specificity() == Specificity::Generic;
         if part.content == Content::Binary {
             candidates.retain(|candidate| !is_generic(candidate.rule));
         }
-        if candidates.is_empty() {
+        if candidates.is_empty() && beside.is_empty() {
             return;
         }
+        candidates.iter_mut().for_each(|candidate| candidate.as_of(self.now));
         let place = Where { path: source.path().map(|path| path.as_ref()), bytes: part.bytes };
-        let judged = judge(rules, place, candidates);
+        let mut judged = judge(rules, place, candidates);
+        // Together, as the excerpt of one may show no secret of another.
+        judged.extend(judge(rules, place, beside));
+        judged.sort_by_key(|candidate| (candidate.secret.start, candidate.secret.end, candidate.rule));
         if is_first && part.own.end >= part.bytes.len() {
             return findings.add(rules, source, part.bytes, judged);
         }
@@ -145,5 +188,34 @@ impl Coverage {
         self.binary += other.binary;
         self.skipped += other.skipped;
         self.unscanned.extend(other.unscanned);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::{Confidence, Note, Rule};
+    use super::*;
+
+    #[test]
+    fn what_ends_later_is_as_good_as_ever() {
+        let rules = "[[rule]]\nid = 'signed'\ntitle = 'x'\nseverity = 'high'\nconfidence = 'medium'\nkeywords = ['&sig=']\n\
+            pattern = 'https://[^ ]{1,80}&sig=[0-9A-Za-z]{16}'\ncheck = 'signed-url'\n";
+        // 2024-01-02 03:04:05
+        let url = b"see https://a.blob.core.windows.net/b?se=2024-01-02T03%3A04%3A05Z&sig=q7X2mK9v4Lz8Tp3W there";
+        let end = 1_704_164_645;
+        for (now, confidence, notes) in [
+            (end - 1, Confidence::Medium, vec![]),
+            (end, Confidence::Medium, vec![]),
+            (end + 1, Confidence::Info, vec![Note::Expired(end)]),
+        ] {
+            let rules = Ruleset::new(Rule::parse_all(rules, "test").unwrap()).unwrap();
+            let scanner = Scanner::new(rules, now, Decode::Promising).unwrap();
+            let mut findings = Findings::default();
+            scanner.scan(&Source::Input("x".into()), url, &mut findings, &mut Coverage::default());
+            let findings = findings.finish(scanner.engine.rules());
+            let found: Vec<_> = findings.iter().map(|one| (one.confidence, one.notes.clone())).collect();
+            assert_eq!(found, [(confidence, notes)], "{now}");
+        }
     }
 }

@@ -75,7 +75,7 @@ fn options() -> HistoryOptions {
 fn scan(folder: &Path, change: impl Fn(&mut HistoryOptions)) -> HistoryScan {
     let repository = Repository::open(folder, &Environment::default()).unwrap();
     let rules = Ruleset::new(Rule::parse_all(RULES, "test").unwrap()).unwrap();
-    let scanner = Scanner { engine: Engine::new(rules, Vec::new()).unwrap() };
+    let scanner = Scanner { engine: Engine::new(rules, Vec::new()).unwrap(), now: 0 };
     let mut options = options();
     change(&mut options);
     scan_history(&repository, &scanner, &options, &()).unwrap()

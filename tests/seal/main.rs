@@ -28,6 +28,7 @@ mod layout;
 mod push;
 mod recipients;
 mod scan;
+mod scan_kubernetes;
 mod report;
 mod sops_users;
 mod sops_values;

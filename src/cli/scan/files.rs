@@ -11,6 +11,7 @@ use gix::bstr::{BString, ByteSlice as _};
 use super::super::failure::{Failure, Kind};
 use super::super::session::Session;
 use super::super::shown;
+use super::ground::Ground;
 use super::look::{Look, Seen};
 use crate::git::Repository;
 use crate::host::files;
@@ -27,6 +28,7 @@ struct Item {
 pub fn scan(
     session: &Session,
     look: &Look,
+    ground: &Ground,
     paths: &[PathBuf],
     input_name: Option<&Path>,
     options: TreeOptions,
@@ -38,7 +40,7 @@ pub fn scan(
     for path in paths {
         if path == Path::new("-") {
             let name = input_name.map_or(BString::from("-"), |name| name.as_os_str().as_bytes().into());
-            look.file(&Source::Input(name), None, &mut io::stdin().lock(), &mut before);
+            look.file(&Source::Input(name), None, &mut io::stdin().lock(), None, &mut before);
             continue;
         }
         // What was named is followed, what is found is not.
@@ -59,7 +61,7 @@ pub fn scan(
         } else if metadata.file_type().is_fifo() {
             // As a shell makes of `<(command)`.
             let mut pipe = std::fs::File::open(path).map_err(|error| files::FileError::new("read", path, error))?;
-            look.file(&Source::File(namer.item(path).name), None, &mut pipe, &mut before);
+            look.file(&Source::File(namer.item(path).name), None, &mut pipe, None, &mut before);
         } else {
             items.push(Item { name: namer.item(path).name, file: full });
         }
@@ -67,14 +69,16 @@ pub fn scan(
     let mut seen = HashSet::new();
     items.retain(|item| seen.insert(item.file.clone()));
     let progress = session.terminal().progress("files", Some(items.len() as u64));
-    let after = look.all(items, progress, |item, seen| one(look, item, seen));
+    let after = look.all(items, progress, |item, seen| one(look, ground, item, seen));
     Ok(before.with(after))
 }
 
-fn one(look: &Look, item: Item, seen: &mut Seen) {
+fn one(look: &Look, ground: &Ground, item: Item, seen: &mut Seen) {
     let source = Source::File(item.name);
     match tree::open_regular(&item.file) {
-        Ok(Some((mut file, size))) => look.file(&source, Some(size), &mut file, seen),
+        Ok(Some((mut file, size))) => {
+            ground.with_file(&item.file, |within| look.file(&source, Some(size), &mut file, within, seen));
+        }
         Ok(None) => match std::fs::read_link(&item.file) {
             Ok(target) => look.text(&source, target.as_os_str().as_bytes(), seen),
             Err(_) => seen.coverage.unscanned.push((source, Unscanned::Unreadable)),

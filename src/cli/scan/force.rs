@@ -1,6 +1,9 @@
 //! What is in force in a scan: the settings of the repository, the words typed, the rules, and what lets findings through.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
+use gix::bstr::BString;
 
 use super::super::failure::{Failure, Kind};
 use super::super::session::Session;
@@ -33,6 +36,8 @@ pub enum Place<'a> {
     Folder(&'a Path),
     /// In a commit's tree; `None` where there is no commit yet. Nothing else is read.
     Tree(&'a ObjectReader, Option<gix::ObjectId>),
+    /// In the index, whose files these are.
+    Index(&'a ObjectReader, &'a HashMap<BString, gix::ObjectId>),
 }
 
 /// Our settings, and those of the tool that many come from.
@@ -137,8 +142,20 @@ impl InForce {
 
 impl Place<'_> {
     /// The text of a file; `None` where there is none.
-    fn read(&self, path: &Path) -> Result<Option<String>, String> {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).map(Some).map_err(|_| "it is not UTF-8".to_owned());
+    pub fn read(&self, path: &Path) -> Result<Option<String>, String> {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned());
+        self.read_bytes(path)?.map(text).transpose()
+    }
+
+    /// The bytes of a file; `None` where there is none.
+    pub fn read_bytes(&self, path: &Path) -> Result<Option<Vec<u8>>, String> {
+        let fail = |error: crate::git::GitError| error.to_string();
+        let name = || BString::from(path.as_os_str().as_encoded_bytes());
+        let blob = |reader: &ObjectReader, id| {
+            let mut buffer = Vec::new();
+            let object = reader.read(id, &mut buffer).map_err(fail)?;
+            Ok(object.filter(|object| object.kind == gix::objs::Kind::Blob).map(|object| object.data.to_vec()))
+        };
         match self {
             Self::Folder(folder) => {
                 let file = folder.join(path);
@@ -146,17 +163,13 @@ impl Place<'_> {
                 if !folder.canonicalize().is_ok_and(|folder| full.starts_with(folder)) {
                     return Err("it lies outside the repository".to_owned());
                 }
-                text(files::read(&full).map_err(|error| error.problem.to_string())?.to_vec())
+                Ok(Some(files::read(&full).map_err(|error| error.problem.to_string())?.to_vec()))
             }
             Self::Tree(_, None) => Ok(None),
             Self::Tree(reader, Some(tree)) => {
-                let path: Vec<u8> = path.as_os_str().as_encoded_bytes().to_vec();
-                let fail = |error: crate::git::GitError| error.to_string();
-                let Some(id) = reader.at(*tree, &path.into()).map_err(fail)? else { return Ok(None) };
-                let mut buffer = Vec::new();
-                let Some(object) = reader.read(id, &mut buffer).map_err(fail)? else { return Ok(None) };
-                text(object.data.to_vec())
+                reader.at(*tree, &name()).map_err(fail)?.map_or(Ok(None), |id| blob(reader, id))
             }
+            Self::Index(reader, index) => index.get(&name()).map_or(Ok(None), |id| blob(reader, *id)),
         }
     }
 

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use crate::host::progress::Progress;
+use crate::scan::kubernetes::Within;
 use crate::scan::{
     ArchiveLimits, Content, Coverage, Findings, Member, Salt, Scanner, Source, Start, Unscanned, Window, is_archive,
     read_archive,
@@ -53,28 +54,52 @@ impl Look {
         self.scanner.scan(source, bytes, &mut seen.findings, &mut seen.coverage);
     }
 
+    /// The same of one that may lie in a tree.
+    pub fn text_within(&self, source: &Source, bytes: &[u8], within: Option<&Within<'_>>, seen: &mut Seen) {
+        match within {
+            Some(within) => {
+                self.scanner.scan_within(source, bytes, within, &mut seen.findings, &mut seen.coverage);
+            }
+            None => self.text(source, bytes, seen),
+        }
+    }
+
     /// Reads a file of `size` bytes, as far as that is known, and looks through it: in parts where it is large, member by member
     /// where it is an archive that is to be followed. What cannot be read is noted.
-    pub fn file(&self, source: &Source, size: Option<u64>, reader: &mut dyn Read, seen: &mut Seen) {
-        if self.read(source, size, reader, seen).is_err() {
+    pub fn file(
+        &self,
+        source: &Source,
+        size: Option<u64>,
+        reader: &mut dyn Read,
+        within: Option<&Within<'_>>,
+        seen: &mut Seen,
+    ) {
+        if self.read(source, size, reader, within, seen).is_err() {
             seen.coverage.unscanned.push((source.clone(), Unscanned::Unreadable));
         }
     }
 
-    fn read(&self, source: &Source, size: Option<u64>, reader: &mut dyn Read, seen: &mut Seen) -> io::Result<()> {
-        let Some(limits) = self.archives else { return self.stream(source, size, reader, seen) };
+    fn read(
+        &self,
+        source: &Source,
+        size: Option<u64>,
+        reader: &mut dyn Read,
+        within: Option<&Within<'_>>,
+        seen: &mut Seen,
+    ) -> io::Result<()> {
+        let Some(limits) = self.archives else { return self.stream(source, size, reader, within, seen) };
         let mut start = Vec::new();
         (&mut *reader).take(512).read_to_end(&mut start)?;
         let is_archive = is_archive(&start);
         let mut whole = io::Cursor::new(start).chain(reader);
         if !is_archive {
-            return self.stream(source, size, &mut whole, seen);
+            return self.stream(source, size, &mut whole, within, seen);
         }
         let name = source.path().cloned().unwrap_or_default();
         read_archive(name, &mut whole, limits, &mut |names, member| {
             let source = Source::Archived(names.to_vec());
             match member {
-                Member::File(reader) => self.stream(&source, None, reader, seen)?,
+                Member::File(reader) => self.stream(&source, None, reader, None, seen)?,
                 Member::Link(target) => self.text(&source, target, seen),
                 Member::Unscanned(why) => seen.coverage.unscanned.push((source, why)),
             }
@@ -84,7 +109,14 @@ impl Look {
     }
 
     /// Looks through what a reader gives, in parts that overlap where there is more than one.
-    fn stream(&self, source: &Source, size: Option<u64>, reader: &mut dyn Read, seen: &mut Seen) -> io::Result<()> {
+    fn stream(
+        &self,
+        source: &Source,
+        size: Option<u64>,
+        reader: &mut dyn Read,
+        within: Option<&Within<'_>>,
+        seen: &mut Seen,
+    ) -> io::Result<()> {
         let reach = self.scanner.engine.widest().max(MARKS);
         let part = self.max_blob.min(PART).max(4 * reach);
         let at_once = self.max_blob.max(part);
@@ -92,7 +124,7 @@ impl Look {
         let mut bytes = Zeroizing::new(Vec::with_capacity(expected.min(at_once) + 1));
         (&mut *reader).take(at_once as u64 + 1).read_to_end(&mut bytes)?;
         if bytes.len() <= at_once {
-            self.text(source, &bytes, seen);
+            self.text_within(source, &bytes, within, seen);
             return Ok(());
         }
         let content = Content::of(&bytes);
@@ -158,7 +190,7 @@ mod tests {
         let rule = "[[rule]]\nid = 'a'\ntitle = 'A'\nseverity = 'high'\nkeywords = ['tok_']\npattern = '''tok_[a-z]{4,60}'''\n";
         let rules = Ruleset::new(Rule::parse_all(rule, "test").unwrap()).unwrap();
         let engine = Engine::new(rules, Vec::new()).unwrap();
-        Look { scanner: Scanner { engine }, salt: Salt::default(), max_blob, archives: None, jobs: 1 }
+        Look { scanner: Scanner { engine, now: 0 }, salt: Salt::default(), max_blob, archives: None, jobs: 1 }
     }
 
     #[test]
@@ -173,7 +205,7 @@ mod tests {
         let found = |look: &Look| {
             let mut seen = look.nothing();
             let source = Source::Input("x".into());
-            look.file(&source, None, &mut text.as_bytes(), &mut seen);
+            look.file(&source, None, &mut text.as_bytes(), None, &mut seen);
             assert_eq!((seen.coverage.texts, seen.coverage.bytes), (1, text.len() as u64));
             let findings = seen.findings.finish(look.scanner.engine.rules());
             let place = |place: &crate::scan::Place| {

@@ -5,6 +5,7 @@
 mod args;
 mod files;
 mod force;
+mod ground;
 mod keep;
 mod look;
 mod objects;
@@ -24,9 +25,10 @@ use crate::git::{self, GitError, RefUpdate, Repository};
 use crate::host::tree::TreeOptions;
 use crate::host::{clock, target};
 use crate::report::{self, Format, Report};
-use crate::scan::{Applied, ArchiveLimits, Coverage, Finding, Findings, Source, Unscanned};
+use crate::scan::{Applied, ArchiveLimits, Coverage, Finding, Findings, Source, Unscanned, sort};
 use args::{Progress, ScanCommand, TellArgs};
 use force::{InForce, Place};
+use ground::Ground;
 use look::{Look, Seen};
 
 /// What came of a scan.
@@ -115,7 +117,15 @@ fn scan_files(source: &SourceArgs, rules: &RuleArgs, session: &Session, started:
     let paths = if source.paths.is_empty() { &here[..] } else { &source.paths };
     let named_by = repository.as_ref().filter(|_| !source.as_typed);
     let options = TreeOptions { ignored: source.ignored, nested: source.nested, jobs: source.jobs };
-    let mut seen = files::scan(session, &look, paths, source.path.as_deref(), options, named_by)?;
+    let mut seen = files::scan(
+        session,
+        &look,
+        &Ground::folder(repository.as_ref()),
+        paths,
+        source.path.as_deref(),
+        options,
+        named_by,
+    )?;
     let findings = std::mem::take(&mut seen.findings).finish(look.scanner.engine.rules());
     Ok(Outcome::new(in_force, look, findings, seen, None, started))
 }
@@ -137,7 +147,7 @@ fn scan_objects(
     let (in_force, look) = prepare(in_force, source, session)?;
     let brought = match source.staged {
         true => objects::scan_staged(session, &look, repository, source.changed_lines),
-        false => objects::scan_range(session, &look, repository, range, refs),
+        false => objects::scan_range(session, &look, repository, range, refs, source.pre_receive),
     };
     let mut brought = brought.map_err(fail)?;
     let findings = brought.findings(&look, repository);
@@ -179,8 +189,11 @@ fn scan_history(
         // What is noted has no source of its own.
         coverage.unscanned.push((Source::Name(scan.notes.join("; ").into()), Unscanned::Unreadable));
     }
+    let mut findings = scan.findings;
+    findings.extend(objects::scan_head(&look, repository, &mut coverage).map_err(fail)?);
+    sort(&mut findings, look.scanner.engine.rules());
     let seen = Seen { coverage, ..look.nothing() };
-    Ok(Outcome::new(in_force, look, scan.findings, seen, None, started))
+    Ok(Outcome::new(in_force, look, findings, seen, None, started))
 }
 
 /// Shows how many objects were looked at.

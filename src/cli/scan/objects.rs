@@ -8,9 +8,11 @@ use gix::ObjectId;
 use gix::bstr::BString;
 
 use super::super::session::Session;
+use super::ground::Ground;
 use super::look::{Look, Seen};
 use crate::git::{Additions, GitError, NewBlob, ObjectReader, Range, Repository, staged};
-use crate::scan::{Finding, Fingerprint, History, Source, Unscanned, sort};
+use crate::scan::kubernetes::{Within, tree};
+use crate::scan::{Coverage, Finding, Fingerprint, History, Source, Unscanned, sort};
 
 /// No larger object is held in memory.
 const MAX_BYTES: u64 = 1 << 30;
@@ -22,6 +24,7 @@ pub struct Brought {
     /// How many commits were looked through; 0 for what is staged.
     pub commits: usize,
     reader: ObjectReader,
+    ground: Ground,
     /// By path and blob, what is known of it.
     blobs: HashMap<(ObjectId, BString), NewBlob>,
     additions: Additions,
@@ -31,7 +34,8 @@ pub struct Brought {
 }
 
 enum Item {
-    Blob(Source, ObjectId),
+    /// Source, id, and the commit whose tree it lies in.
+    Blob(Source, ObjectId, Option<ObjectId>),
     Name(BString),
 }
 
@@ -45,36 +49,40 @@ pub fn scan_staged(
     let reader = repository.reader()?;
     let blobs = staged(repository, &reader)?;
     let mut items = names(&blobs);
-    items.extend(blobs.iter().map(|blob| Item::Blob(Source::Index(blob.path.clone(), blob.id), blob.id)));
-    let seen = look_through(session, look, &reader, items);
+    items.extend(blobs.iter().map(|blob| Item::Blob(Source::Index(blob.path.clone(), blob.id), blob.id, None)));
+    let ground = Ground::index(repository)?;
+    let seen = look_through(session, look, &reader, &ground, items);
     let blobs = blobs.into_iter().map(|blob| ((blob.id, blob.path.clone()), blob)).collect();
     let head = repository.head_commit()?.map(|commit| reader.commit(commit)).transpose()?.flatten();
     let additions =
         Additions { boundary: head.into_iter().map(|commit| commit.tree).collect(), ..Additions::default() };
-    Ok(Brought { seen, commits: 0, reader, blobs, additions, changed_lines, refs: Vec::new() })
+    Ok(Brought { seen, commits: 0, reader, ground, blobs, additions, changed_lines, refs: Vec::new() })
 }
 
 /// Looks through what a range brings: the versions of files, their names, messages, and the names of the `refs` that lead to it.
+/// What `is_received` has no say in what should be encrypted.
 pub fn scan_range(
     session: &Session,
     look: &Look,
     repository: &Repository,
     range: &Range,
     refs: Vec<BString>,
+    is_received: bool,
 ) -> Result<Brought, GitError> {
     let reader = repository.reader()?;
+    let ground = if is_received { Ground::received(repository, &reader)? } else { Ground::commits(repository) };
     let additions = repository.additions(&reader, range)?;
     let blobs = &additions.blobs;
     let mut items = names(blobs);
     items.extend(refs.iter().cloned().map(Item::Name));
-    items.extend(additions.commits.iter().map(|id| Item::Blob(Source::Commit(*id), *id)));
-    items.extend(additions.tags.iter().map(|id| Item::Blob(Source::Tag(*id), *id)));
+    items.extend(additions.commits.iter().map(|id| Item::Blob(Source::Commit(*id), *id, None)));
+    items.extend(additions.tags.iter().map(|id| Item::Blob(Source::Tag(*id), *id, None)));
     let path = |blob: &NewBlob| Some(blob.path.clone()).filter(|path| !path.is_empty());
-    items.extend(blobs.iter().map(|blob| Item::Blob(Source::Blob(blob.id, path(blob)), blob.id)));
-    let mut seen = look_through(session, look, &reader, items);
+    items.extend(blobs.iter().map(|blob| Item::Blob(Source::Blob(blob.id, path(blob)), blob.id, blob.commit)));
+    let mut seen = look_through(session, look, &reader, &ground, items);
     seen.coverage.unscanned.extend(additions.unscanned.iter().cloned());
     let blobs = blobs.iter().map(|blob| ((blob.id, blob.path.clone()), blob.clone())).collect();
-    Ok(Brought { seen, commits: additions.commits.len(), reader, blobs, additions, changed_lines: false, refs })
+    Ok(Brought { seen, commits: additions.commits.len(), reader, ground, blobs, additions, changed_lines: false, refs })
 }
 
 /// The paths that were not there before, each once.
@@ -84,7 +92,7 @@ fn names(blobs: &[NewBlob]) -> Vec<Item> {
     new.map(|blob| Item::Name(blob.path.clone())).collect()
 }
 
-fn look_through(session: &Session, look: &Look, reader: &ObjectReader, items: Vec<Item>) -> Seen {
+fn look_through(session: &Session, look: &Look, reader: &ObjectReader, ground: &Ground, items: Vec<Item>) -> Seen {
     let progress = session.terminal().progress("texts", Some(items.len() as u64));
     // A reader is for one thread: as many are made as are in use at once.
     let readers = Mutex::new(Vec::new());
@@ -92,17 +100,71 @@ fn look_through(session: &Session, look: &Look, reader: &ObjectReader, items: Ve
     let shared = Mutex::new(reader.clone());
     look.all(items, progress, |item, seen| match item {
         Item::Name(name) => look.text(&Source::Name(name.clone()), &name, seen),
-        Item::Blob(source, id) => {
+        Item::Blob(source, id, commit) => {
             let (reader, mut buffer) =
                 spare().unwrap_or_else(|| (shared.lock().unwrap_or_else(PoisonError::into_inner).clone(), Vec::new()));
             match read(&reader, id, &mut buffer) {
-                Ok(bytes) => look.text(&source, bytes, seen),
+                Ok(bytes) => ground.with_blob(&reader, source.path().map(|path| path.as_ref()), commit, |within| {
+                    look.text_within(&source, bytes, within, seen);
+                }),
                 Err(why) => seen.coverage.unscanned.push((source, why)),
             }
             readers.lock().unwrap_or_else(PoisonError::into_inner).push((reader, buffer));
         }
     })
 }
+
+/// What HEAD's tree says of its files, of which a scan of history knows only the bytes.
+pub fn scan_head(look: &Look, repository: &Repository, coverage: &mut Coverage) -> Result<Vec<Finding>, GitError> {
+    let rules = look.scanner.engine.rules();
+    let reader = repository.reader()?;
+    let Some(head) = repository.head_commit()? else { return Ok(Vec::new()) };
+    let Some(tree) = reader.commit(head)?.map(|commit| commit.tree) else { return Ok(Vec::new()) };
+    let ground = Ground::commits(repository);
+    let mut seen = look.nothing();
+    let mut folders = vec![(BString::default(), tree)];
+    let mut count = 0;
+    while let Some((folder, tree)) = folders.pop() {
+        // What is missing or cannot be read was told.
+        for entry in reader.tree(tree).ok().flatten().unwrap_or_default() {
+            count += 1;
+            if count > MAX_ENTRIES {
+                coverage.unscanned.push((Source::Name(folder), Unscanned::TooMuch));
+                return Ok(Vec::new());
+            }
+            let mut path = folder.clone();
+            path.extend_from_slice(&entry.name);
+            if entry.mode.is_tree() && path.len() <= MAX_PATH {
+                path.push(b'/');
+                folders.push((path, entry.id));
+            } else if entry.mode.is_blob() {
+                let source = Source::Blob(entry.id, Some(path.clone()));
+                ground.with_blob(&reader, Some(path.as_ref()), Some(head), |within| {
+                    let says = |within: &&Within<'_>| within.selection.is_some() || tree::names_files(within.path);
+                    let Some(within) = within.filter(says) else { return };
+                    if let Ok(bytes) = read(&reader, entry.id, &mut Vec::new()) {
+                        look.text_within(&source, bytes, Some(within), &mut seen);
+                    }
+                });
+            }
+        }
+    }
+    coverage.unscanned.extend(seen.coverage.unscanned);
+    let mut findings = seen.findings.finish(rules);
+    findings.retain(|finding| tree::RULES.contains(&rules.rule(finding.rule).id.as_str()));
+    let first = reader.describe(head);
+    for place in findings.iter_mut().flat_map(|finding| &mut finding.places) {
+        let paths = place.source.path().cloned().into_iter().collect();
+        place.history = Some(History { first: first.clone(), paths, in_head: true, ..History::default() });
+    }
+    Ok(findings)
+}
+
+/// No more files and folders of a tree are looked at: a few trees can stand for billions of paths.
+const MAX_ENTRIES: usize = 1 << 21;
+
+/// No path is longer where files can be checked out.
+const MAX_PATH: usize = 4096;
 
 fn read<'b>(reader: &ObjectReader, id: ObjectId, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Unscanned> {
     match reader.size(id) {
@@ -127,7 +189,7 @@ impl Brought {
         }
         let known = self.known_blobs(&findings);
         let head = repository.head_commit().ok().flatten().and_then(|id| self.reader.commit(id).ok()?);
-        let mut before = Before { look, reader: &self.reader, versions: HashMap::new() };
+        let mut before = Before { look, reader: &self.reader, ground: &self.ground, versions: HashMap::new() };
         for finding in &mut findings {
             if self.changed_lines {
                 finding.places.retain(|place| {
@@ -139,8 +201,7 @@ impl Brought {
             }
             let is_old = |place: &crate::scan::Place| {
                 let Some(blob) = self.blob(&place.source) else { return false };
-                known.contains(&blob.id)
-                    || blob.before.iter().any(|old| before.has(*old, &blob.path, finding.fingerprint))
+                known.contains(&blob.id) || blob.before.iter().any(|old| before.has(*old, blob, finding.fingerprint))
             };
             let mut old: Vec<bool> = finding.places.iter().map(is_old).collect();
             // The same version of a file at another path brings nothing new.
@@ -215,17 +276,21 @@ impl Brought {
 struct Before<'a> {
     look: &'a Look,
     reader: &'a ObjectReader,
+    ground: &'a Ground,
     versions: HashMap<(ObjectId, BString), HashSet<Fingerprint>>,
 }
 
 impl Before<'_> {
-    fn has(&mut self, id: ObjectId, path: &BString, fingerprint: Fingerprint) -> bool {
-        let (look, reader) = (self.look, self.reader);
+    /// Whether an older version of a file had it, in the tree as it is now.
+    fn has(&mut self, id: ObjectId, now: &NewBlob, fingerprint: Fingerprint) -> bool {
+        let (look, reader, path) = (self.look, self.reader, &now.path);
         let found = self.versions.entry((id, path.clone())).or_insert_with(|| {
             let mut seen = look.nothing();
             let mut buffer = Vec::new();
             if let Ok(bytes) = read(reader, id, &mut buffer) {
-                look.text(&Source::Blob(id, Some(path.clone())), bytes, &mut seen);
+                self.ground.with_blob(reader, Some(path.as_ref()), now.commit, |within| {
+                    look.text_within(&Source::Blob(id, Some(path.clone())), bytes, within, &mut seen);
+                });
             }
             let findings = seen.findings.finish(look.scanner.engine.rules());
             findings.iter().map(|finding| finding.fingerprint).collect()

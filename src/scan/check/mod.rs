@@ -6,11 +6,10 @@
 
 mod checksum;
 mod encoded;
-mod random;
 
 use super::Note;
+use super::randomness::{self, Class};
 use crate::document::nearest;
-pub use random::{Alphabet, is_varied};
 
 /// A check, with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -51,7 +50,7 @@ pub enum Check {
     /// `kubeadm-token`: six and sixteen characters, of small letters and digits, drawn at random.
     KubeadmToken,
     /// `random ALPHABET`: drawn at random from `hex`, `base32`, `base36`, `base62` or `base64`.
-    Random(Alphabet),
+    Random(Class),
     /// `signed-url`: a signed URL; tells when it expires: seconds since 1970, a date, or an `X-Amz-Date` and a span.
     SignedUrl,
 }
@@ -116,8 +115,8 @@ impl Check {
             ("azure-marker", [mark, offset]) => Self::AzureMarker((*mark).to_owned(), number(offset)?),
             ("macaroon-v2", [location]) => Self::MacaroonV2((*location).to_owned()),
             ("kubeadm-token", []) => Self::KubeadmToken,
-            ("random", [alphabet]) => Self::Random(Alphabet::named(alphabet).ok_or_else(|| {
-                let known = Alphabet::ALL.map(Alphabet::name).join(", ");
+            ("random", [alphabet]) => Self::Random(Class::named(alphabet).ok_or_else(|| {
+                let known = Class::NAMED.map(|(name, _)| name).join(", ");
                 format!("the check `random` knows no alphabet `{alphabet}`; it knows {known}")
             })?),
             ("signed-url", []) => Self::SignedUrl,
@@ -185,9 +184,10 @@ impl Check {
             },
             Self::MacaroonV2(location) => proves(encoded::is_macaroon(text, location)),
             Self::KubeadmToken => fits(
-                text.split_once('.').is_some_and(|(_, secret)| random::is_random(secret.as_bytes(), Alphabet::Base36)),
+                text.split_once('.')
+                    .is_some_and(|(_, secret)| randomness::is_drawn_from(secret.as_bytes(), Class::Base36)),
             ),
-            Self::Random(alphabet) => fits(random::is_random(secret, *alphabet)),
+            Self::Random(alphabet) => fits(randomness::is_drawn_from(secret, *alphabet)),
             Self::SignedUrl => encoded::signed_url(text, notes),
         }
     }
@@ -231,7 +231,7 @@ fn is_uuid(text: &str) -> bool {
         && digits.iter().all(u8::is_ascii_hexdigit)
         && (b'1'..=b'8').contains(&digits[12])
         && b"89ab".contains(&digits[16])
-        && random::is_varied(&digits)
+        && randomness::varies(&digits)
 }
 
 #[cfg(test)]

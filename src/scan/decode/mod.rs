@@ -28,25 +28,35 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// 8 MiB in 2,000 runs; `layers` of them one upon the other.
+    /// 8 MiB, and 2,000 runs that may be encoded; `layers` of them one upon the other.
     pub fn new(layers: usize) -> Self {
         Self { layers, bytes: MAX_BYTES, runs: MAX_RUNS, nesting: 0, is_short: false }
     }
 
-    /// How many bytes may still be decoded; none where there were too many runs.
+    /// How many bytes may still be decoded.
     pub fn bytes_left(&self) -> usize {
-        if self.runs == 0 { 0 } else { self.bytes }
+        self.bytes
     }
 
-    /// Takes a run of so many bytes from the budget. False where it does not fit.
+    /// Takes a value of so many bytes, which its place in a structure says to decode. False where it does not fit.
     pub fn take(&mut self, bytes: usize) -> bool {
-        let fits = self.runs > 0 && bytes <= self.bytes;
-        if fits {
-            self.runs -= 1;
-            self.bytes -= bytes;
-        }
+        let fits = bytes <= self.bytes;
+        self.bytes -= if fits { bytes } else { 0 };
         self.is_short |= !fits;
         fits
+    }
+
+    /// Takes a run of so many bytes that may be encoded. False where it does not fit: there is no end to what may be.
+    pub fn take_run(&mut self, bytes: usize) -> bool {
+        self.is_short |= self.runs == 0;
+        let fits = self.runs > 0 && self.take(bytes);
+        self.runs -= usize::from(fits);
+        fits
+    }
+
+    /// Whether no run fits any more.
+    pub fn is_spent(&self) -> bool {
+        self.runs == 0 || self.bytes == 0
     }
 
     /// Says that something was left undecoded.
@@ -170,7 +180,7 @@ fn is_generic(rules: &Ruleset, rule: RuleIndex) -> bool {
 
 /// Bytes decoded of one outermost text.
 const MAX_BYTES: usize = 8 << 20;
-/// Runs decoded of one outermost text.
+/// Runs decoded of one outermost text because they may be encoded.
 const MAX_RUNS: usize = 2000;
 /// Texts inside texts, also where no layer is undone: each is a few frames of the stack.
 const MAX_NESTING: usize = 8;

@@ -190,18 +190,21 @@ impl Detector for Decoder {
     }
 
     fn look(&self, text: &Text<'_>, hits: &[Hit], seen: &mut Seen<'_>) {
-        let mut taken: Vec<Range<usize>> = Vec::new();
+        // What the text's structure says to decode.
+        let mut taken = Taken::new(seen.inner.iter().filter(|inner| !inner.layers.is_empty()).map(|inner| &inner.span));
         if self.mode == Decode::All {
-            for run in all_runs(text.bytes) {
-                if seen.budget.bytes_left() == 0 {
+            let mut more = Vec::new();
+            for run in all_runs(text.bytes).into_iter().filter(|run| !taken.holds(&run.span)) {
+                if seen.budget.is_spent() {
                     seen.budget.fall_short();
                     return;
                 }
                 if let Some(inner) = run.decode(text, seen.budget).filter(|inner| is_text(&inner.bytes)) {
-                    taken.push(inner.span.clone());
-                    seen.inner.push(inner);
+                    more.push(inner);
                 }
             }
+            taken = Taken::new(taken.0.iter().chain(more.iter().map(|inner| &inner.span)));
+            seen.inner.extend(more);
         }
         // Each byte is looked at once for each encoding, whatever the number of hits in a run.
         let mut done = [0; 5];
@@ -219,12 +222,26 @@ impl Detector for Decoder {
             }
             let Some(run) = self.run_at(text.bytes, hit, *done) else { continue };
             *done = run.span.end;
-            let before = taken.partition_point(|span| span.start <= run.span.start);
-            if before.checked_sub(1).is_some_and(|last| run.span.end <= taken[last].end) {
-                continue;
+            if !taken.holds(&run.span) {
+                seen.inner.extend(run.decode(text, seen.budget));
             }
-            seen.inner.extend(run.decode(text, seen.budget));
         }
+    }
+}
+
+/// What is decoded already, by where it starts.
+struct Taken(Vec<Range<usize>>);
+
+impl Taken {
+    fn new<'s>(spans: impl Iterator<Item = &'s Range<usize>>) -> Self {
+        let mut spans: Vec<Range<usize>> = spans.cloned().collect();
+        spans.sort_unstable_by_key(|span| span.start);
+        Self(spans)
+    }
+
+    fn holds(&self, span: &Range<usize>) -> bool {
+        let before = self.0.partition_point(|taken| taken.start <= span.start);
+        before.checked_sub(1).is_some_and(|last| span.end <= self.0[last].end)
     }
 }
 
@@ -263,7 +280,7 @@ impl Run {
             return None;
         }
         // What comes out is never longer than what goes in.
-        if !budget.take(span.len()) {
+        if !budget.take_run(span.len()) {
             return None;
         }
         let (bytes, positions) = match encoding {

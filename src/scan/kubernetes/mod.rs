@@ -3,7 +3,7 @@
 //! [`Manifests`] reads a text once, as YAML (of several documents) or JSON with positions, and asks each part of this folder about
 //! every object: Secrets, templates of sealed and external ones, workloads and ConfigMaps, kustomize, kubeconfigs, the keys of
 //! the API server. What does not parse, as Helm templates do not, is read line by line. How sops files are judged is in [`sops`],
-//! Secrets in [`secret`].
+//! Secrets in [`secret`], and what is known only from the tree that a file lies in, in [`tree`].
 
 mod config;
 pub mod kustomize;
@@ -12,6 +12,7 @@ mod object;
 mod secret;
 pub mod sops;
 mod template;
+pub mod tree;
 #[cfg(test)]
 mod tests;
 mod workload;
@@ -21,6 +22,7 @@ use super::structure::json;
 use super::{Candidate, Confidence, Detector, Hit, Note, Reach, RuleIndex, Ruleset, Seen, Text, Value};
 use crate::crypt::Plaintext;
 use object::{Literal, Object};
+pub use tree::Within;
 
 /// Finds what manifests hold in clear.
 pub struct Manifests {

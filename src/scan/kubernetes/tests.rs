@@ -206,3 +206,16 @@ fn bytes_of_any_kind_are_read_to_their_end() {
         engine.scan(text.as_bytes(), &mut Vec::new());
     }
 }
+
+#[test]
+fn many_secrets_are_all_looked_through() {
+    use base64::Engine as _;
+    let mut text = String::new();
+    for number in 0..3_000 {
+        // Each says on its own that it is encoded.
+        let value = format!("postgres://canary:Kq7vX2mW9z{number:04}@db/app");
+        let value = base64::engine::general_purpose::STANDARD.encode(value);
+        text += &format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s{number}}}\ndata: {{url: {value}}}\n---\n");
+    }
+    assert!(found(&text).len() >= 3_000);
+}
