@@ -1,7 +1,7 @@
 //! `seal diff`: what changed in encrypted files, by key path, with the values hidden.
 //!
 //! With a key the values are compared; without one only their ciphertexts, which tell less: the same value may have been
-//! encrypted anew. Versions of files come from [`git`](crate::git).
+//! encrypted anew. Versions of files come from [`git`](crate::git); what is said of them is in [`diff_report`](super::diff_report).
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,14 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::OpenArgs;
-use super::failure::{Failure, Kind, short};
+use super::diff_report::{Diff, Fate, Value};
+use super::failure::{Failure, Kind};
 use super::session::Session;
 use super::shown;
 use crate::crypt::{self, Encrypted, Envelope, MacCheck, Plaintext, Recipient};
 use crate::document::{Change, ChangeKind, Document, Format, Indent, KeyPath, Node, Scalar, changes, emit_value};
 use crate::git::{GitError, Repository, Version};
-use crate::host::{files, shown_bytes};
+use crate::host::files;
 
 /// Show what changed in encrypted files, values hidden
 ///
@@ -59,7 +60,7 @@ pub fn run(args: DiffArgs, session: &Session) -> Result<(), Failure> {
     match Plan::make(&args)? {
         Plan::Files(old, new) => {
             let (old_bytes, new_bytes) = (files::read(&old)?, files::read(&new)?);
-            found.extend(compare(&new, Some(&old_bytes), Some(&new_bytes), &args, session)?);
+            found.extend(compare((&old, &new), Some(&old_bytes), Some(&new_bytes), &args, session)?);
         }
         Plan::Versions { repository, old, new, paths, named } => {
             for name in paths {
@@ -68,7 +69,7 @@ pub fn run(args: DiffArgs, session: &Session) -> Result<(), Failure> {
                     return Err(Failure::new(Kind::Missing, format!("{} is in neither version", shown(&name))));
                 }
                 if old != new {
-                    found.extend(compare(&name, old.as_deref(), new.as_deref(), &args, session)?);
+                    found.extend(compare((&name, &name), old.as_deref(), new.as_deref(), &args, session)?);
                 }
             }
         }
@@ -166,46 +167,6 @@ impl From<GitError> for Failure {
     }
 }
 
-/// What became of one file.
-struct Diff {
-    path: String,
-    /// Whether the values themselves were compared.
-    by_value: bool,
-    fate: Fate,
-    values: Vec<Value>,
-    /// How many values are the same as before, in another ciphertext.
-    anew: usize,
-    /// Whether comments or layout changed, and nothing else.
-    layout: bool,
-    readers: (Vec<Recipient>, Vec<Recipient>),
-    /// Changes of the envelope that are no readers.
-    envelope: Vec<&'static str>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Stays,
-    New,
-    Gone,
-    /// It was plain and is encrypted now.
-    Sealed,
-    /// It was encrypted and is plain now.
-    Opened,
-}
-
-/// A value that changed.
-struct Value {
-    change: Change,
-    /// How many bytes it had and has, where it is a single value.
-    bytes: (Option<usize>, Option<usize>),
-    /// Whether it may be the same value in another ciphertext.
-    perhaps_same: bool,
-    /// The values themselves, if asked for.
-    shown: Option<(Plaintext, Plaintext)>,
-    /// In which document, where there are several.
-    document: Option<usize>,
-}
-
 /// One version of a file.
 struct Side {
     encrypted: Option<Encrypted>,
@@ -254,9 +215,9 @@ impl Side {
     }
 }
 
-/// Compares two versions of a file; `None` where neither is encrypted, or nothing differs.
+/// Compares two versions of a file, or two files of these names; `None` where neither is encrypted, or nothing differs.
 fn compare(
-    name: &Path,
+    (old_name, name): (&Path, &Path),
     old: Option<&[u8]>,
     new: Option<&[u8]>,
     args: &DiffArgs,
@@ -266,10 +227,10 @@ fn compare(
     if old == new || !is_marked(old) && !is_marked(new) {
         return Ok(None);
     }
-    let side = |bytes: Option<&[u8]>| -> Result<Option<Side>, Failure> {
+    let side = |name: &Path, bytes: Option<&[u8]>| -> Result<Option<Side>, Failure> {
         bytes.map(|bytes| Side::read(name, bytes, args, session)).transpose().map(Option::flatten)
     };
-    let (old_side, new_side) = (side(old)?, side(new)?);
+    let (old_side, new_side) = (side(old_name, old)?, side(name, new)?);
     let sealed = |side: &Option<Side>| side.as_ref().is_some_and(|side| side.encrypted.is_some());
     let fate = match (old.is_some(), new.is_some()) {
         (false, _) => Fate::New,
@@ -277,6 +238,7 @@ fn compare(
         _ => match (sealed(&old_side), sealed(&new_side)) {
             (false, false) => return Ok(None),
             (false, true) => Fate::Sealed,
+            (true, false) if new_side.is_none() => Fate::Unreadable,
             (true, false) => Fate::Opened,
             (true, true) => Fate::Stays,
         },
@@ -291,7 +253,7 @@ fn compare(
         values: Vec::new(),
         anew: 0,
         layout: false,
-        readers: readers(&old_side, &new_side),
+        readers: if fate == Fate::Unreadable { Default::default() } else { readers(&old_side, &new_side) },
         envelope: Vec::new(),
     };
     let (Some(old), Some(new)) = (old_side, new_side) else { return Ok(Some(diff)) };
@@ -385,135 +347,18 @@ fn envelope_changes(old: &Envelope, new: &Envelope) -> Vec<&'static str> {
     };
     note("selection changed", old.selection.clone().unwrap_or_default() != new.selection.clone().unwrap_or_default());
     note("threshold changed", old.threshold != new.threshold);
-    note("key groups changed", old.groups.len() != new.groups.len());
+    note("key groups changed", grouping(old) != grouping(new));
     note("mac_only_encrypted changed", old.mac_only_encrypted != new.mac_only_encrypted);
     found
 }
 
-impl Diff {
-    fn to_text(&self, utf8: bool) -> String {
-        let (between, to) = if utf8 { (" · ", "→") } else { (", ", "->") };
-        let mut said: Vec<String> = Vec::new();
-        said.extend(self.fate.words().map(str::to_owned));
-        said.extend(self.values.iter().map(|value| value.words(to)));
-        if self.anew > 0 {
-            let values = if self.anew == 1 { "1 value".to_owned() } else { format!("{} values", self.anew) };
-            said.push(format!("{values} encrypted anew, the same as before"));
-        }
-        if self.layout {
-            said.push("comments or layout changed".to_owned());
-        }
-        said.extend(self.envelope.iter().map(|what| (*what).to_owned()));
-        let (come, gone) = &self.readers;
-        let signed = |sign: char, readers: &[Recipient]| -> Vec<String> {
-            readers.iter().map(|reader| format!("{sign}{}", short(reader))).collect()
-        };
-        let readers = [signed('+', come), signed('-', gone)].concat();
-        if !readers.is_empty() {
-            said.push(format!("readers {}", readers.join(" ")));
-        }
-        if said.is_empty() {
-            said.push(
-                if self.by_value { "the same values, sealed again" } else { "only the envelope changed" }.to_owned(),
-            );
-        }
-        let mut text = format!("{}   {}\n", self.path, said.join(between));
-        for value in &self.values {
-            let Some((old, new)) = &value.shown else { continue };
-            text.push_str(&format!("  {}\n", value.place()));
-            for (sign, side) in [('-', old), ('+', new)] {
-                for line in side.expose().split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-                    text.push_str(&format!("  {sign} {}\n", shown_bytes(line)));
-                }
-            }
-        }
-        text
-    }
-
-    fn to_json(&self, show_values: bool) -> serde_json::Value {
-        let values: Vec<_> = self
-            .values
-            .iter()
-            .map(|value| {
-                let kind = match value.change.kind {
-                    ChangeKind::Added => "added",
-                    ChangeKind::Removed => "removed",
-                    ChangeKind::Changed if value.perhaps_same => "changed-or-encrypted-anew",
-                    ChangeKind::Changed => "changed",
-                };
-                let mut object = json!({
-                    "path": value.change.path.to_string(),
-                    "document": value.change.root,
-                    "kind": kind,
-                    "old_bytes": value.bytes.0,
-                    "new_bytes": value.bytes.1,
-                });
-                if let (true, Some((old, new))) = (show_values, &value.shown) {
-                    object["old"] = String::from_utf8_lossy(old.expose()).into();
-                    object["new"] = String::from_utf8_lossy(new.expose()).into();
-                }
-                object
-            })
-            .collect();
-        let names = |readers: &[Recipient]| readers.iter().map(ToString::to_string).collect::<Vec<_>>();
-        json!({
-            "path": self.path,
-            "file": self.fate.name(),
-            "compared": if self.by_value { "values" } else { "ciphertext" },
-            "changes": values,
-            "encrypted_anew": self.anew,
-            "layout_changed": self.layout,
-            "envelope": self.envelope,
-            "readers_added": names(&self.readers.0),
-            "readers_removed": names(&self.readers.1),
-        })
-    }
-}
-
-impl Fate {
-    fn words(self) -> Option<&'static str> {
-        match self {
-            Self::Stays => None,
-            Self::New => Some("new file"),
-            Self::Gone => Some("file removed"),
-            Self::Sealed => Some("encrypted now"),
-            Self::Opened => Some("NO LONGER ENCRYPTED"),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Stays => "changed",
-            Self::New => "added",
-            Self::Gone => "removed",
-            Self::Sealed => "encrypted",
-            Self::Opened => "decrypted",
-        }
-    }
-}
-
-impl Value {
-    fn place(&self) -> String {
-        let path = match self.change.path.0.is_empty() {
-            true => "all".to_owned(),
-            false => shown(&self.change.path.to_string()).to_string(),
-        };
-        match self.document {
-            Some(number) => format!("{path} (document {number})"),
-            None => path,
-        }
-    }
-
-    fn words(&self, to: &str) -> String {
-        let place = self.place();
-        match (self.change.kind, self.bytes) {
-            (ChangeKind::Added, _) => format!("{place} added"),
-            (ChangeKind::Removed, _) => format!("{place} removed"),
-            (ChangeKind::Changed, (Some(_), Some(new))) if self.perhaps_same => {
-                format!("{place} changed or encrypted anew ({new} bytes)")
-            }
-            (ChangeKind::Changed, (Some(old), Some(new))) => format!("{place} changed ({old} {to} {new} bytes)"),
-            (ChangeKind::Changed, _) => format!("{place} changed"),
-        }
-    }
+/// Who stands in which of several key groups.
+fn grouping(envelope: &Envelope) -> Vec<Vec<String>> {
+    let names = |group: &Vec<crypt::WrappedKey>| {
+        let mut names: Vec<_> = group.iter().map(|key| key.recipient.to_string()).collect();
+        names.sort_unstable();
+        names
+    };
+    // Of one group all is said by its readers.
+    if envelope.groups.len() > 1 { envelope.groups.iter().map(names).collect() } else { Vec::new() }
 }

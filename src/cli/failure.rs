@@ -30,6 +30,8 @@ pub struct Failure {
 pub enum Kind {
     /// The honest answer is no: files differ, a file is not as it should be.
     No,
+    /// Not everything could be looked through.
+    Incomplete,
     /// The words typed are wrong, or input is needed and none is possible.
     Usage,
     /// Two of the words typed exclude each other.
@@ -98,7 +100,8 @@ impl Kind {
         match self {
             Self::No | Self::NotFound | Self::Defect => 1,
             Self::Usage | Self::Conflict | Self::Context | Self::Order | Self::KeyPath | Self::ExtractPath => 2,
-            Self::Config
+            Self::Incomplete
+            | Self::Config
             | Self::Input
             | Self::Envelope
             | Self::Empty
@@ -171,19 +174,33 @@ impl Failure {
             _ => Kind::Input,
         };
         let failure = Self::new(kind, format!("{} is {}", shown(name), escaped(error)));
-        match &error.problem {
-            ParseProblem::NotAMap => failure.hint("to encrypt the file as a whole: --input-type binary"),
-            ParseProblem::DuplicateKey(_) => failure.hint("rename or remove one of the two keys"),
-            _ => failure,
-        }
+        failure.hint(match &error.problem {
+            ParseProblem::DuplicateKey(_) => "rename or remove one of the two keys",
+            ParseProblem::AliasKey => "write the key out in place of the alias",
+            ParseProblem::TooLarge => "split it into several files",
+            ParseProblem::Syntax(_) => {
+                "correct it there; if the file is of another format, name that with --input-type"
+            }
+            ParseProblem::ReadOtherwise(_) => "change it there, so that seal and sops read the same",
+            ParseProblem::Empty
+            | ParseProblem::NotAMap
+            | ParseProblem::TooDeep(_)
+            | ParseProblem::AliasBomb(_)
+            | ParseProblem::NotUtf8 => "to encrypt the file as a whole: --input-type binary",
+        })
     }
 
     /// A file that cannot be read as an encrypted one.
     pub fn of_read(name: &Path, error: &ReadError) -> Self {
         match error {
-            ReadError::Parse(error) if error.problem != ParseProblem::Empty => {
-                Self { kind: Kind::Envelope, ..Self::of_parse(name, error) }
-            }
+            ReadError::Parse(error) if error.problem != ParseProblem::Empty => Self {
+                kind: Kind::Envelope,
+                hints: vec![format!(
+                    "see what changed: git diff -- {}; if it is of another format, name that with --input-type",
+                    shown(name)
+                )],
+                ..Self::of_parse(name, error)
+            },
             ReadError::Parse(_) | ReadError::Envelope(EnvelopeError::Missing) => {
                 Self::new(Kind::Envelope, format!("{} is not encrypted: sops metadata not found", shown(name)))
                     .hint(format!("to encrypt it: seal encrypt -i {}", shown(name)))
@@ -218,21 +235,28 @@ impl Failure {
     /// A document that cannot be encrypted.
     pub fn of_encrypt(name: &Path, error: &EncryptError) -> Self {
         let name_shown = shown(name);
-        let message = format!("cannot encrypt {name_shown}: {}", escaped(error));
+        let failure = |kind| Self::new(kind, format!("cannot encrypt {name_shown}: {}", escaped(error)));
         match error {
             EncryptError::AlreadyEncrypted => {
                 Self::new(Kind::AlreadyEncrypted, format!("{name_shown} is encrypted already")).hint(format!(
                     "to change values: seal edit {name_shown}; to change readers: seal updatekeys {name_shown}"
                 ))
             }
-            EncryptError::ReservedKey(_) => Self::new(Kind::CannotHold, message),
-            EncryptError::Selection(_) => Self::new(Kind::Config, message),
-            EncryptError::DuplicateKey(_) => Self::new(Kind::Input, message),
-            EncryptError::Random(_) => Self::new(Kind::Io, message),
+            EncryptError::ReservedKey(_) => failure(Kind::CannotHold).hint("rename that key"),
+            EncryptError::Selection(_) => failure(Kind::Config).hint(PATTERN_HINT),
+            EncryptError::DuplicateKey(_) => failure(Kind::Input).hint("rename or remove one of the two keys"),
+            EncryptError::Random(_) => failure(Kind::Io).hint("nothing was written; run it again"),
             EncryptError::WouldNotComeBack(_) => {
-                Self::new(Kind::Defect, message).hint("nothing was written; please report it with a file that shows it")
+                failure(Kind::Defect).hint("nothing was written; please report it with a file that shows it")
             }
-            _ => Self::new(Kind::Unencryptable, message),
+            EncryptError::KeyIsNoString { .. } => failure(Kind::Unencryptable).hint("put the key in quotes"),
+            EncryptError::Unsupported { .. } => failure(Kind::Unencryptable).hint("put the value in quotes"),
+            EncryptError::CommentClash(_) => failure(Kind::Unencryptable)
+                .hint("choose a pattern that does not match `ENC[`, as with ^ before a word"),
+            EncryptError::AliasUnderComments => {
+                failure(Kind::Unencryptable).hint("write the values out in place of the alias")
+            }
+            EncryptError::CommentMoves => failure(Kind::Unencryptable).hint("move the comment to another line"),
         }
     }
 
@@ -325,7 +349,7 @@ fn escaped(error: &impl fmt::Display) -> String {
 
 impl From<&ConfigError> for Failure {
     fn from(error: &ConfigError) -> Self {
-        Self::new(Kind::Config, escaped(error))
+        Self::new(Kind::Config, escaped(error)).hint("correct it there; what may stand in it: seal help config")
     }
 }
 
@@ -337,25 +361,25 @@ impl From<ConfigError> for Failure {
 
 impl From<RecipientError> for Failure {
     fn from(error: RecipientError) -> Self {
-        Self::new(Kind::Config, escaped(&error))
+        Self::new(Kind::Config, escaped(&error)).hint("how each kind of recipient is written: seal help recipients")
     }
 }
 
 impl From<TooManySelections> for Failure {
     fn from(error: TooManySelections) -> Self {
-        Self::new(Kind::Conflict, escaped(&error))
+        Self::new(Kind::Conflict, escaped(&error)).hint("keep one of them, of the flags and the creation rule")
     }
 }
 
 impl From<SelectionError> for Failure {
     fn from(error: SelectionError) -> Self {
-        Self::new(Kind::Config, escaped(&error))
+        Self::new(Kind::Config, escaped(&error)).hint(PATTERN_HINT)
     }
 }
 
 impl From<EmitError> for Failure {
     fn from(error: EmitError) -> Self {
-        Self::new(Kind::CannotHold, escaped(&error))
+        Self::new(Kind::CannotHold, escaped(&error)).hint("choose another format with --output-type")
     }
 }
 
@@ -365,6 +389,9 @@ impl From<KeyPathError> for Failure {
             .hint("write data.password, list[0], or sops's form '[\"data\"][\"password\"]'")
     }
 }
+
+/// Patterns are those of sops.
+const PATTERN_HINT: &str = "correct the pattern; its syntax is that of Go: https://pkg.go.dev/regexp/syntax";
 
 impl fmt::Display for Failure {
     /// All lines: `error: …`, details, `hint: …`.

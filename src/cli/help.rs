@@ -41,7 +41,7 @@ pub fn run(args: HelpArgs, session: &Session) -> Result<(), Failure> {
             let command = command();
             let commands = command.get_subcommands().map(clap::Command::get_name);
             let failure = Failure::new(Kind::Usage, format!("there is no command or topic `{}`", shown(&word)));
-            let meant = crate::config::nearest(&word, commands.chain(names.iter().copied()));
+            let meant = crate::document::nearest(&word, commands.chain(names.iter().copied()));
             let failure = match meant {
                 Some(meant) => failure.hint(format!("did you mean: seal help {meant}")),
                 None => failure,

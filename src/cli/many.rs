@@ -47,14 +47,16 @@ pub fn each(
         return Ok(());
     }
     let progress = Mutex::new(session.terminal().progress("files", Some(files.len() as u64)));
-    let results: Vec<_> = files
-        .par_iter()
-        .map(|file| {
-            let result = work(file);
-            progress.lock().unwrap_or_else(PoisonError::into_inner).advance(1);
-            result
-        })
-        .collect();
+    let work = |file: &PathBuf| {
+        let result = work(file);
+        progress.lock().unwrap_or_else(PoisonError::into_inner).advance(1);
+        result
+    };
+    let all = || -> Vec<_> { files.par_iter().map(work).collect() };
+    let results = match threads(files.len()) {
+        Ok(threads) => threads.install(all),
+        Err(_) => all(),
+    };
     drop(progress);
     let mut failed = Vec::new();
     for result in results {
@@ -77,6 +79,16 @@ pub fn each(
         }
     }
 }
+
+/// Threads for so many files, more than there are cores: most of the time goes into waiting for the disk, which confirms
+/// several files as quickly as one.
+fn threads(files: usize) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    rayon::ThreadPoolBuilder::new().num_threads(files.min(cores.max(WAITING))).build()
+}
+
+/// How many files may be waited for at once.
+const WAITING: usize = 16;
 
 /// `file` for messages.
 pub fn title(file: &Path) -> String {

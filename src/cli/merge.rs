@@ -224,7 +224,7 @@ fn document_count(document: &Document) -> usize {
 }
 
 /// A conflict for messages.
-fn place(conflict: &Conflict, several: bool) -> String {
+pub(super) fn place(conflict: &Conflict, several: bool) -> String {
     let mut text =
         if conflict.path.0.is_empty() { "the whole".to_owned() } else { shown(&conflict.path.to_string()).to_string() };
     if several {

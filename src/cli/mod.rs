@@ -10,7 +10,9 @@ mod completions;
 mod config_show;
 mod decrypt;
 mod diff;
+mod diff_report;
 mod doctor;
+mod draft;
 mod edit;
 mod encrypt;
 mod exec;
@@ -19,6 +21,7 @@ mod file_status;
 mod git_setup;
 mod groups;
 mod help;
+mod hook;
 mod init;
 mod keys;
 mod man;
@@ -26,6 +29,7 @@ mod many;
 mod merge;
 mod readers;
 mod rotate;
+mod scan;
 mod session;
 mod stand_in;
 mod textconv;
@@ -42,8 +46,8 @@ pub use failure::{Failure, Kind};
 pub use help::manual;
 pub use session::{ConfigSearch, Session};
 
-use crate::host::Host;
 use crate::host::terminal::{Colour, shown};
+use crate::host::{Host, defect};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -104,7 +108,7 @@ macro_rules! command {
 }
 
 /// All commands, in alphabetical order.
-const COMMANDS: [Command; 23] = [
+const COMMANDS: [Command; 25] = [
     command!("completions", completions::CompletionsArgs, completions::run),
     command!("config", config_show::ConfigArgs, config_show::run),
     command!("decrypt", decrypt::DecryptArgs, decrypt::run),
@@ -118,11 +122,13 @@ const COMMANDS: [Command; 23] = [
     command!("get", change::GetArgs, change::get),
     command!("groups", groups::GroupsArgs, groups::run),
     command!("help", help::HelpArgs, help::run),
+    command!("hook", hook::HookArgs, hook::run),
     command!("init", init::InitArgs, init::run),
     command!("keys", keys::KeysArgs, keys::run),
     command!("man", man::ManArgs, man::run),
     Command { is_hidden: true, ..command!("merge-driver", merge::MergeDriverArgs, merge::run) },
     command!("rotate", rotate::RotateArgs, rotate::run),
+    command!("scan", scan::ScanArgs, scan::run),
     command!("set", change::SetArgs, change::set),
     Command { is_hidden: true, ..command!("textconv", textconv::TextconvArgs, textconv::run) },
     command!("unset", change::UnsetArgs, change::unset),
@@ -132,13 +138,11 @@ const COMMANDS: [Command; 23] = [
 
 /// The whole command line as clap sees it, for who wants to look through it.
 pub fn command() -> clap::Command {
-    command_line(None)
+    command_line(&COMMANDS)
 }
 
-/// The command line as clap sees it: with all commands, or with `only` the one.
-///
-/// Describing all commands takes longer than opening a small file.
-fn command_line(only: Option<&Command>) -> clap::Command {
+/// The command line as clap sees it, with these commands: to describe all of them takes longer than opening a small file.
+fn command_line(commands: &[Command]) -> clap::Command {
     let seal = clap::Command::new("seal")
         .about("Encrypts Kubernetes Secrets in git, byte for byte, in the sops format")
         .version(env!("CARGO_PKG_VERSION"))
@@ -148,22 +152,24 @@ fn command_line(only: Option<&Command>) -> clap::Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .after_help(EXAMPLES);
-    let commands = match only {
-        Some(command) => std::slice::from_ref(command),
-        None => &COMMANDS,
-    };
     let describe = |command: &Command| (command.arguments)(clap::Command::new(command.name)).hide(command.is_hidden);
     Global::augment_args(seal).subcommands(commands.iter().map(describe))
 }
 
 /// Runs the command that was typed and gives the exit code.
 pub fn run() -> ExitCode {
+    defect::watch_panics();
     if let Some(code) = stand_in::run(&std::env::args_os().collect::<Vec<_>>()) {
         return code;
     }
     let first = std::env::args_os().nth(1);
-    let only = COMMANDS.iter().find(|command| first.as_deref().is_some_and(|word| word == command.name));
-    let matches = match command_line(only).try_get_matches() {
+    let first = first.as_deref().and_then(|word| word.to_str()).unwrap_or_default();
+    let needed = match (first, COMMANDS.iter().find(|command| command.name == first)) {
+        (_, Some(command)) => std::slice::from_ref(command),
+        ("-V" | "--version", None) => &[],
+        (_, None) => &COMMANDS,
+    };
+    let matches = match command_line(needed).try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
             // It quotes what was typed, of which clap takes colours away, but no other control characters.
@@ -182,6 +188,9 @@ pub fn run() -> ExitCode {
     let session = Session::new(global, Host::open(), ConfigSearch::FromFile);
     let (name, arguments) = matches.subcommand().expect("clap asks for a command");
     let command = COMMANDS.iter().find(|command| command.name == name).expect("clap knows no others");
+    if !command.is_hidden {
+        session.warn_of_twins();
+    }
     let result = (command.run)(arguments, &session);
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -168,6 +168,14 @@ impl Session {
         Ok(self::open(name, &encrypted, &key, open.mac_check())?.plain())
     }
 
+    /// Says which variables contradict each other.
+    pub fn warn_of_twins(&self) {
+        for (own, other) in self.environment.differing_twins() {
+            let which = if own.is_secret() { "both are used".to_owned() } else { format!("{} is used", own.name()) };
+            self.warn(&format!("{} and {} are both set and differ; {which}", own.name(), other.name()));
+        }
+    }
+
     /// Says what is odd about identity files that were read.
     pub fn warn_of_keys(&self) {
         for warning in self.key_warnings() {
@@ -214,7 +222,8 @@ impl Session {
 
     /// A new data key.
     pub fn new_data_key(&self) -> Result<DataKey, Failure> {
-        DataKey::generate(random::fill).map_err(|error| Failure::new(Kind::Io, error.to_string()))
+        DataKey::generate(random::fill)
+            .map_err(|error| Failure::new(Kind::Io, error.to_string()).hint("nothing was written; run it again"))
     }
 
     /// Encrypts a document under an envelope.
@@ -263,7 +272,8 @@ impl Session {
         match self.terminal().answer(bytes) {
             // Whoever read it has read enough.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Failure::new(Kind::Io, format!("cannot write to standard output: {error}"))),
+            Err(error) => Err(Failure::new(Kind::Io, format!("cannot write to standard output: {error}"))
+                .hint("see to what it leads to; a file is safer written with --output")),
             Ok(()) => Ok(()),
         }
     }
@@ -358,11 +368,6 @@ impl From<FileError> for Failure {
             (_, "write" | "create") => Kind::Output,
             _ => Kind::Io,
         };
-        let hint = error.hint();
-        let failure = Self::new(kind, shown(&error.to_string()).to_string());
-        match hint {
-            Some(hint) => failure.hint(shown(&hint).to_string()),
-            None => failure,
-        }
+        Self::new(kind, shown(&error.to_string()).to_string()).hint(shown(&error.hint()).to_string())
     }
 }

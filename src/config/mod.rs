@@ -1,4 +1,5 @@
-//! `.sops.yaml`, parsed: which files get which recipients, which values are encrypted, how output is indented.
+//! `.sops.yaml`, parsed: which files get which recipients, which values are encrypted, how output is indented. And
+//! `.seal/scan.toml`, parsed: which leak rules are in force, and what may stay.
 //!
 //! Text in, values out. Finding the file is the work of [`host`](crate::host). What sops 3.13 reads is read here in the same
 //! way; what it ignores without a word is ignored with a [`Warning`]. Source: sops, config/config.go.
@@ -7,7 +8,8 @@ mod add_recipient;
 mod creation_rule;
 mod destination;
 mod fields;
-mod nearest;
+mod foreign_rules;
+mod scan_settings;
 mod store_style;
 mod template;
 
@@ -17,10 +19,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_yaml::Value;
 
+pub use crate::document::nearest;
 pub use add_recipient::{CannotAdd, with_recipient};
 pub use creation_rule::{CreationRule, NoRule, Rule, RuleError, Tried};
 pub use destination::{Destination, DestinationRule};
-pub use nearest::nearest;
+pub use scan_settings::{Gate, ScanSettings, SettingsError, Tune};
 pub use store_style::StoreStyle;
 pub use template::default_config_text;
 

@@ -178,8 +178,54 @@ impl Encrypted {
     /// Decrypts all values and checks the MAC.
     pub fn open(&self, key: &DataKey, check: MacCheck) -> Result<Opened<'_>, DecryptError> {
         let cipher = Cipher::new(key);
-        let mut mac = Mac::new(self.envelope.mac_only_encrypted);
         let mut tokens = Vec::new();
+        let (mac, plain_comments) = self.tokens(&cipher, check, |token| tokens.push(token))?;
+        let layout = match &self.envelope.seal {
+            Some(text) => Layout::open(text, &cipher, &mac),
+            None => Layout::Canonical,
+        };
+        Ok(Opened { encrypted: self, tokens, mac, layout, plain_comments })
+    }
+
+    /// Whether it is `plain` once each value is spelled without a layout; `originals` are their spans there, in document order.
+    ///
+    /// Holds one value at a time. Errs where it cannot be decrypted.
+    pub(super) fn gives_back(&self, plain: &[u8], originals: &[Span], key: &DataKey) -> Result<bool, DecryptError> {
+        let mut places = Vec::with_capacity(originals.len());
+        let mut is_same = true;
+        let (_, plain_comments) = self.tokens(&Cipher::new(key), MacCheck::Require, |token| {
+            let original = originals.get(places.len()).copied().unwrap_or_default();
+            is_same = is_same && !token.is_list_comment && *self.canonical(&token) == plain[original.range()];
+            places.push((token.span(), original));
+        })?;
+        // What a comment of INI replaces is more than its text.
+        let is_ini = self.format == Format::Ini;
+        if !is_same || is_ini || !plain_comments.is_empty() || places.len() != originals.len() {
+            return Ok(false);
+        }
+        let cuts = self.document.roots().iter().filter_map(|root| root.attachment.as_ref()).flat_map(|a| &a.cuts);
+        places.extend(cuts.map(|cut| (*cut, Span::default())));
+        places.sort_unstable_by_key(|(here, _)| here.start);
+        let source = self.document.source();
+        let (mut at, mut rest) = (0, plain);
+        for (here, original) in places {
+            let same = source.get(at..here.start as usize).and_then(|between| rest.strip_prefix(between));
+            let Some(behind) = same.and_then(|rest| rest.strip_prefix(&plain[original.range()])) else {
+                return Ok(false);
+            };
+            (at, rest) = (here.end as usize, behind);
+        }
+        Ok(source[at..] == *rest)
+    }
+
+    /// Hands out all that is encrypted, decrypted, and gives the MAC and the comments that should be encrypted and are not.
+    fn tokens<'e>(
+        &'e self,
+        cipher: &Cipher,
+        check: MacCheck,
+        mut take: impl FnMut(Token<'e>),
+    ) -> Result<(String, Vec<KeyPath>), DecryptError> {
+        let mut mac = Mac::new(self.envelope.mac_only_encrypted);
         let mut plain_comments = Vec::new();
         let source = self.document.source();
         walk(&self.document, &self.selection, |site| {
@@ -188,7 +234,7 @@ impl Encrypted {
                     let text = self.document.text(&comment.text);
                     if site.chosen && !text.is_empty() && site.alias.is_none() {
                         match cipher.decrypt(text, site.aad) {
-                            Ok((plain, _)) => tokens.push(Token {
+                            Ok((plain, _)) => take(Token {
                                 place: site.what,
                                 aad: site.aad.into(),
                                 value: Scalar::Str(Text::owned(plain.expose())),
@@ -229,7 +275,7 @@ impl Encrypted {
             }
             // Behind an alias stands the anchored node, whose own visit replaces it.
             if site.alias.is_none() {
-                tokens.push(Token { place: site.what, aad: site.aad.into(), value, is_list_comment });
+                take(Token { place: site.what, aad: site.aad.into(), value, is_list_comment });
             }
             Ok(())
         })?;
@@ -246,11 +292,30 @@ impl Encrypted {
                 return Err(DecryptError::MacMismatch { found, computed });
             }
         }
-        let layout = match &self.envelope.seal {
-            Some(text) => Layout::open(text, &cipher, &computed),
-            None => Layout::Canonical,
-        };
-        Ok(Opened { encrypted: self, tokens, mac: computed, layout, plain_comments })
+        Ok((computed, plain_comments))
+    }
+
+    /// How a value is spelled without a layout.
+    fn canonical(&self, token: &Token<'_>) -> Zeroizing<Vec<u8>> {
+        match (token.place, &token.value) {
+            (What::Leaf(leaf), value) => self.document.spell(leaf, value),
+            // Only INI has comments of several lines: sops makes one comment of all that stand above a key.
+            (What::Comment(_), Scalar::Str(text)) => {
+                let text = text.bytes(self.document.source());
+                Zeroizing::new(if self.format == Format::Ini { text.to_vec() } else { one_line(text) })
+            }
+            (What::Comment(_), _) => Zeroizing::default(),
+        }
+    }
+}
+
+impl Token<'_> {
+    /// Where it stands in the encrypted file.
+    fn span(&self) -> Span {
+        match self.place {
+            What::Leaf(leaf) => leaf.span,
+            What::Comment(comment) => comment.span,
+        }
     }
 }
 
@@ -317,20 +382,7 @@ impl Opened<'_> {
 
     /// How value `number` is spelled without a layout.
     pub(super) fn canonical(&self, number: usize) -> Zeroizing<Vec<u8>> {
-        let token = &self.tokens[number];
-        match (token.place, &token.value) {
-            (What::Leaf(leaf), value) => self.encrypted.document.spell(leaf, value),
-            // Only INI has comments of several lines.
-            (What::Comment(_), Scalar::Str(text)) if self.encrypted.format == Format::Ini => {
-                Zeroizing::new(text.bytes(self.encrypted.document.source()).to_vec())
-            }
-            (What::Comment(_), Scalar::Str(text)) => {
-                let text = text.bytes(self.encrypted.document.source());
-                // sops makes one comment of all lines that stand above a key in INI.
-                Zeroizing::new(if self.encrypted.format == Format::Ini { text.to_vec() } else { one_line(text) })
-            }
-            (What::Comment(_), _) => Zeroizing::default(),
-        }
+        self.encrypted.canonical(&self.tokens[number])
     }
 
     /// The plain bytes, with each value as `spelling` says.
@@ -447,7 +499,8 @@ fn same_branch<'t: 'c, 'c>(
 ) -> bool {
     let mut others = b.items.iter().enumerate().filter(|(_, item)| !matches!(item.node, Node::Comment(_)));
     let mut gone = Vec::new();
-    for (index, item) in a.items.iter().enumerate() {
+    let (inside_a, inside_b) = (comments_inside_values(a), comments_inside_values(b));
+    for (item, inside) in a.items.iter().zip(inside_a) {
         let token = match item.node.resolved() {
             Node::Comment(comment) => value_of(What::Comment(comment)),
             Node::Leaf(leaf) => value_of(What::Leaf(leaf)),
@@ -457,7 +510,7 @@ fn same_branch<'t: 'c, 'c>(
             (_, Some(Token { value: Scalar::Str(text), is_list_comment: true, .. }))
             | (Node::Comment(_), Some(Token { value: Scalar::Str(text), .. }))
             | (Node::Comment(Comment { text, .. }), _) => {
-                if !in_alias && !is_header_comment(a, index) {
+                if !in_alias && !inside {
                     comments[0].push((item.node.span().start, text.bytes(encrypted.source())));
                 }
                 continue;
@@ -489,10 +542,10 @@ fn same_branch<'t: 'c, 'c>(
             return false;
         }
     }
-    for (index, item) in b.items.iter().enumerate() {
+    for (index, (item, inside)) in b.items.iter().zip(inside_b).enumerate() {
         if let Node::Comment(comment) = &item.node
             && !in_alias
-            && !is_header_comment(b, index)
+            && !inside
             && !(comment.inline && gone.binary_search(&index).is_ok())
         {
             comments[1].push((comment.span.start, plain.text(&comment.text)));
@@ -501,12 +554,17 @@ fn same_branch<'t: 'c, 'c>(
     others.next().is_none()
 }
 
-/// Whether an entry is a comment behind the header of a block scalar: encrypting that scalar takes it away.
-fn is_header_comment(branch: &Branch, index: usize) -> bool {
-    let Node::Comment(comment) = &branch.items[index].node else { return false };
-    let next = branch.items[index + 1..].iter().find(|item| !matches!(item.node, Node::Comment(_)));
-    matches!(next.map(|item| &item.node), Some(Node::Leaf(leaf))
-        if leaf.span.start <= comment.span.start && comment.span.end <= leaf.span.end)
+/// Which entries are comments behind the header of a block scalar or behind a tag: encrypting that scalar takes them away.
+fn comments_inside_values(branch: &Branch) -> Vec<bool> {
+    let mut inside = vec![false; branch.items.len()];
+    let mut mark = |value: &mut Span, index: usize| match &branch.items[index].node {
+        Node::Comment(comment) => inside[index] |= comment.span.is_within(*value),
+        other => *value = if let Node::Leaf(leaf) = other { leaf.span } else { Span::default() },
+    };
+    let (mut before, mut behind) = (Span::default(), Span::default());
+    (0..branch.items.len()).for_each(|index| mark(&mut before, index));
+    (0..branch.items.len()).rev().for_each(|index| mark(&mut behind, index));
+    inside
 }
 
 /// A comment's text without line breaks, which would end it: nobody but the holder of the data key can have put one in.

@@ -55,7 +55,7 @@ pub enum EncryptError {
     #[error("document {0} has a top-level key `sops`, which is reserved for the envelope")]
     ReservedKey(usize),
     /// A key is a number, boolean, null or timestamp.
-    #[error("the key `{path}` is not a string; put it in quotes")]
+    #[error("the key `{path}` is not a string")]
     KeyIsNoString {
         /// Where it stands.
         path: KeyPath,
@@ -64,7 +64,7 @@ pub enum EncryptError {
     #[error("the key `{0}` occurs twice in the same map")]
     DuplicateKey(String),
     /// An integer that sops cannot hold.
-    #[error("the value of `{path}` is an integer beyond 64 bits with sign, which sops cannot hold; put it in quotes")]
+    #[error("the value of `{path}` is an integer beyond 64 bits with sign, which sops cannot hold")]
     Unsupported {
         /// Where it stands.
         path: KeyPath,
@@ -73,10 +73,10 @@ pub enum EncryptError {
     #[error("the pattern of {0} also matches encrypted comments, so the file could not be decrypted")]
     CommentClash(&'static str),
     /// What a comment decides of changes when an alias is written out, as its comments are lost.
-    #[error("it has an alias for values that comments choose; write the values out in its place")]
+    #[error("it has an alias for values that comments choose")]
     AliasUnderComments,
     /// Once values are encrypted, a comment reads as one of another map or list.
-    #[error("a comment would belong elsewhere once the values around it are encrypted; move it to another line")]
+    #[error("a comment would belong elsewhere once the values around it are encrypted")]
     CommentMoves,
     /// The selection cannot be used.
     #[error(transparent)]
@@ -122,7 +122,7 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
     envelope.last_modified = now;
     let mac_nonce = making.nonce()?;
     let layout_nonce = making.nonce()?;
-    let Making { edits, originals, kept, .. } = making;
+    let (edits, originals, kept) = making.done();
     envelope.mac = cipher.encrypt(mac.as_bytes(), envelope.last_modified.as_bytes(), &mac_nonce, Type::Str);
     envelope.seal = None;
 
@@ -140,18 +140,20 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
         return Ok(Sealed { bytes, encrypted: originals.len(), kept });
     }
 
-    let written = |envelope: &Envelope| {
-        let mut all = Edits::new();
-        // At the end of the file the envelope comes behind what is added there.
-        all.extend(&edits);
-        all.extend(&plain.attach(&serde_json::Value::Object(envelope.to_map()), &style));
-        all.apply(plain.source())
-    };
-    let read = Encrypted::parse(written(&envelope), plain.format()).map_err(broken)?;
-    let opened = read.open(key, MacCheck::Require).map_err(|error| match expanded && selection.is_by_comment() {
+    let attach = |envelope: &Envelope| plain.attach(&serde_json::Value::Object(envelope.to_map()), &style);
+    // At the end of the file the envelope comes behind what is added there.
+    let (bytes, places) = edits.apply_before(plain.source(), &attach(&envelope));
+    let read = Encrypted::parse(bytes, plain.format()).map_err(broken)?;
+    let of_alias = |error| match expanded && selection.is_by_comment() {
         true => EncryptError::AliasUnderComments,
         false => broken(error),
-    })?;
+    };
+    // Most documents need no layout, which is found out in passing; else all values are looked at together.
+    if !expanded && read.gives_back(plain.source(), &originals, key).map_err(of_alias)? {
+        let bytes = std::mem::take(&mut *read.into_bytes());
+        return Ok(Sealed { bytes, encrypted: originals.len(), kept });
+    }
+    let opened = read.open(key, MacCheck::Require).map_err(of_alias)?;
     let layout = layout_of(plain, &opened, &originals, expanded)?;
     if !opened.plain_comments.is_empty() || !(layout.is_canonical() || opened.is(plain)) {
         return Err(EncryptError::CommentMoves);
@@ -165,8 +167,7 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
             let whole = Layout::Whole(Plaintext::from(plain.source()));
             envelope.seal = whole.seal(&cipher, &mac, &layout_nonce);
         }
-        drop(bytes);
-        bytes = written(&envelope);
+        bytes = attach(&envelope).moved(&places).apply(&bytes);
     }
     Ok(Sealed { bytes: std::mem::take(&mut *bytes), encrypted: originals.len(), kept })
 }
@@ -274,12 +275,17 @@ struct Making<'a> {
     touched: Vec<Span>,
     /// By start of an outermost alias: whether something below it is encrypted, and each value's text if it is.
     aliases: HashMap<u32, (bool, Vec<Option<String>>)>,
-    /// Comments that were encrypted since the last value.
-    comments: Vec<(&'a Comment, String)>,
+    /// Comments to encrypt that were read since the last value, each with its additional data.
+    comments: Vec<(&'a Comment, Box<[u8]>)>,
     kept: usize,
 }
 
 impl<'a> Making<'a> {
+    /// The edits, the spans of all that is encrypted, and how many texts were kept.
+    fn done(self) -> (Edits, Vec<Span>, usize) {
+        (self.edits, self.originals, self.kept)
+    }
+
     fn nonce(&mut self) -> Result<[u8; NONCE_LEN], EncryptError> {
         if self.nonces.is_empty() {
             // One system call for many values.
@@ -307,18 +313,7 @@ impl<'a> Making<'a> {
                         self.aliases.entry(alias.start).or_default().0 |= !comment.lost;
                         return Ok(());
                     }
-                    let encrypted = self.reused(site.aad, &Scalar::Str(comment.text.clone()), Type::Comment);
-                    let encrypted = match encrypted {
-                        Some((text, _)) => text,
-                        None => self.fresh(text, site.aad, Type::Comment)?,
-                    };
-                    if matches!(self.selection.rule(), SelectionRule::UnencryptedCommentRegex(_))
-                        && !comment.lost
-                        && self.selection.comment_hit(encrypted.as_bytes())
-                    {
-                        return Err(EncryptError::CommentClash(self.selection.rule().field()));
-                    }
-                    self.comments.push((comment, encrypted));
+                    self.comments.push((comment, site.aad.into()));
                     return Ok(());
                 }
                 What::Leaf(leaf) => leaf,
@@ -336,7 +331,7 @@ impl<'a> Making<'a> {
             mac.add(&bytes, chosen);
             let chosen = chosen && !bytes.is_empty();
             let replaced = if chosen && site.alias.is_none() { leaf.span } else { Span::default() };
-            let inside = self.replace_comments(replaced);
+            let inside = self.replace_comments(replaced)?;
             if let Some(alias) = site.alias {
                 let text = match chosen.then(|| self.reused(site.aad, &leaf.scalar, kind)) {
                     None => None,
@@ -369,19 +364,33 @@ impl<'a> Making<'a> {
             }
             Ok(())
         })?;
-        self.replace_comments(Span::default());
+        self.replace_comments(Span::default())?;
         Ok(mac.finish())
     }
 
-    /// Replaces the comments that were read since the last value, but those inside `value`, which goes with all it holds:
+    /// Encrypts the comments that were read since the last value, but those inside `value`, which goes with all it holds:
     /// they stand behind the header of a block scalar or behind a tag, and only the layout keeps them. Gives their spans.
-    fn replace_comments(&mut self, value: Span) -> Vec<Span> {
+    fn replace_comments(&mut self, value: Span) -> Result<Vec<Span>, EncryptError> {
         let mut inside = Vec::new();
-        for (comment, encrypted) in std::mem::take(&mut self.comments) {
+        for (comment, aad) in std::mem::take(&mut self.comments) {
             let span = comment.span;
-            if value.start < span.start && span.end <= value.end {
+            if span.is_within(value) {
                 inside.push(span);
                 continue;
+            }
+            // Noted behind it.
+            if self.originals.last().is_some_and(|before| span.is_within(*before)) {
+                continue;
+            }
+            let encrypted = match self.reused(&aad, &Scalar::Str(comment.text.clone()), Type::Comment) {
+                Some((text, _)) => text,
+                None => self.fresh(self.plain.text(&comment.text), &aad, Type::Comment)?,
+            };
+            if matches!(self.selection.rule(), SelectionRule::UnencryptedCommentRegex(_))
+                && !comment.lost
+                && self.selection.comment_hit(encrypted.as_bytes())
+            {
+                return Err(EncryptError::CommentClash(self.selection.rule().field()));
             }
             self.edits.extend(&self.plain.replace_comment(comment, encrypted.as_bytes()));
             self.originals.push(span);
@@ -390,7 +399,7 @@ impl<'a> Making<'a> {
                 self.touched.push(span);
             }
         }
-        inside
+        Ok(inside)
     }
 
     fn replace(&mut self, span: Span, text: &[u8]) {
@@ -418,7 +427,8 @@ impl<'a> Making<'a> {
         let Some(root) = self.plain.roots().last().filter(|_| !self.plain.source().ends_with(b"\n")) else { return };
         let mut branch = &root.branch;
         loop {
-            match branch.items.last().map(|item| &item.node) {
+            // A comment may be noted behind the value that it stands in, between its tag and its text.
+            match branch.items.iter().map(|item| &item.node).rfind(|node| !matches!(node, Node::Comment(_))) {
                 Some(Node::Map(inner) | Node::List(inner)) => branch = inner,
                 Some(Node::Leaf(leaf)) if self.touched.last() != Some(&leaf.span) => {
                     let source = self.plain.source();
@@ -580,7 +590,7 @@ fn write_flow(plain: &Document, node: &Node, texts: &mut impl Iterator<Item = Op
 
 /// The values of the version before, to be taken over.
 ///
-/// Values under one key path (list items) are paired by position first, then by value.
+/// Values under one key path (list items) are paired in their order; where some came, went or moved, with the nearest equal one.
 struct Pool<'a> {
     previous: &'a Opened<'a>,
     by_aad: HashMap<&'a [u8], Queue>,
@@ -592,6 +602,8 @@ struct Queue {
     tokens: Vec<Option<usize>>,
     /// How many values of the new document were under it so far.
     seen: usize,
+    /// By how many places the last one that was taken stood further behind.
+    shift: isize,
 }
 
 impl<'a> Pool<'a> {
@@ -619,13 +631,11 @@ impl<'a> Pool<'a> {
             let is_comment = matches!(token.place, What::Comment(_));
             is_comment == (kind == Type::Comment) && value::same((&token.value, document.source()), (value, source))
         };
-        let in_place = queue.tokens.get(position).copied().flatten().filter(|number| fits(*number)).map(|_| position);
+        let expected = position.saturating_add_signed(queue.shift);
         // Looking through all of a long list for every item would be quadratic.
-        let elsewhere = || {
-            let near = position.saturating_sub(64)..(position + 64).min(queue.tokens.len());
-            near.into_iter().find(|at| queue.tokens.get(*at).copied().flatten().is_some_and(fits))
-        };
-        let at = in_place.or_else(elsewhere)?;
+        let near = (0..64).flat_map(|distance| [expected.checked_add(distance), expected.checked_sub(distance + 1)]);
+        let at = near.flatten().find(|at| queue.tokens.get(*at).copied().flatten().is_some_and(fits))?;
+        queue.shift = at as isize - position as isize;
         let number = queue.tokens[at].take()?;
         let token = &tokens[number];
         let text = text_of(token)?;

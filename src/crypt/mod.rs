@@ -29,7 +29,7 @@ pub use encrypt::{EncryptError, Random, Sealed, Sealing, encrypt};
 pub use envelope::{Envelope, EnvelopeError, SOPS_VERSION};
 pub use key_service::{Attempt, KeyService, ServiceError, ServiceErrorKind, WrappedKey};
 pub use merge::{Newcomers, Terms, merge_terms};
-pub use pattern::{Pattern, PatternError};
+pub use pattern::{Pattern, PatternError, in_rust_syntax};
 pub use recipient::{KeyGroup, Kind, Recipient, RecipientError};
 pub use rekey::{RekeyError, with_envelope};
 pub use secret::{DataKey, Plaintext};

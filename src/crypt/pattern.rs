@@ -12,14 +12,25 @@ use regex::bytes::Regex;
 #[derive(Clone)]
 pub struct Pattern {
     text: String,
-    regex: Regex,
+    search: Search,
+}
+
+#[derive(Clone)]
+enum Search {
+    /// It is one of these words, and nothing else: `^(data|stringData)$`.
+    Words(Vec<String>),
+    Regex(Regex),
 }
 
 impl Pattern {
     /// Compiles `text`, which is in Go's syntax.
     pub fn new(text: &str) -> Result<Self, PatternError> {
         let fail = |problem| PatternError { text: text.to_owned(), problem };
-        let regex = Regex::new(&translate(text).map_err(fail)?).map_err(|error| {
+        // What nearly every file of a Secret has. To compile an expression takes as long as to parse the file.
+        if let Some(words) = words(text) {
+            return Ok(Self { text: text.to_owned(), search: Search::Words(words) });
+        }
+        let regex = Regex::new(&translate(text, None).map_err(fail)?).map_err(|error| {
             fail(match error {
                 regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
                 // The crate's message is a drawing of several lines; the last says what is wrong.
@@ -29,7 +40,7 @@ impl Pattern {
                 }
             })
         })?;
-        Ok(Self { text: text.to_owned(), regex })
+        Ok(Self { text: text.to_owned(), search: Search::Regex(regex) })
     }
 
     /// As it was written.
@@ -39,8 +50,22 @@ impl Pattern {
 
     /// Whether it is found anywhere in `bytes`.
     pub fn is_match(&self, bytes: &[u8]) -> bool {
-        self.regex.is_match(bytes)
+        match &self.search {
+            Search::Words(words) => words.iter().any(|word| word.as_bytes() == bytes),
+            Search::Regex(regex) => regex.is_match(bytes),
+        }
     }
+}
+
+/// The words of a pattern that is `^word$` or `^(word|…)$`.
+fn words(text: &str) -> Option<Vec<String>> {
+    let inner = text.strip_prefix('^')?.strip_suffix('$')?;
+    let words = match inner.strip_prefix('(') {
+        Some(rest) => rest.strip_suffix(')')?.split('|').collect(),
+        None => vec![inner],
+    };
+    let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    words.iter().all(is_word).then(|| words.into_iter().map(str::to_owned).collect())
 }
 
 impl fmt::Debug for Pattern {
@@ -67,12 +92,30 @@ pub struct PatternError {
     pub problem: String,
 }
 
+/// A pattern in Go's syntax as one in Rust's, whose group `secret` is that of this number, from 1; other groups capture nothing.
+///
+/// Fails, in one line, where it is none. Rust may still refuse the result, as too large for one.
+pub fn in_rust_syntax(text: &str, secret: usize) -> Result<String, String> {
+    translate(text, Some(secret))
+}
+
 /// Rewrites a pattern from Go's syntax to Rust's, with the same meaning.
+///
+/// With `secret`, the group of this number is named so, and the others are groups no longer.
 ///
 /// The differences: `\d \w \s \b` are ASCII in Go; `\Q…\E`, octal escapes and `\p{^Greek}` are Go's alone; `[a&&b]`, `[a--b]`, `[[a]`,
 /// `\<`, `\b{start}`, `{,3}` and `(?x)` mean something in Rust only; Go refuses stacked repetitions and counts above 1000. Left as
 /// it is: `\B` also matches within a character of several bytes.
-fn translate(text: &str) -> Result<String, String> {
+fn translate(text: &str, secret: Option<usize>) -> Result<String, String> {
+    let mut groups = 0;
+    let mut group = |unnamed: &'static str| {
+        groups += 1;
+        match secret {
+            Some(secret) if secret == groups => "(?P<secret>",
+            Some(_) => "(?:",
+            None => unnamed,
+        }
+    };
     let mut scan = Scan { rest: text, out: String::with_capacity(text.len() + 16) };
     let mut names = HashSet::new();
     let mut repeated = false;
@@ -89,7 +132,7 @@ fn translate(text: &str) -> Result<String, String> {
                 if !names.insert(name) {
                     return Err(format!("the group name {name} occurs twice"));
                 }
-                scan.out.push_str("(?:");
+                scan.out.push_str(group("(?:"));
             }
             '(' if scan.eat("?") => {
                 let end = scan.rest.find(|c: char| !"imsU-".contains(c)).unwrap_or(scan.rest.len());
@@ -120,7 +163,8 @@ fn translate(text: &str) -> Result<String, String> {
                 }
                 None => scan.literal('{'),
             },
-            '(' | ')' | '|' | '.' | '^' | '$' => scan.out.push(c),
+            '(' => scan.out.push_str(group("(")),
+            ')' | '|' | '.' | '^' | '$' => scan.out.push(c),
             _ => scan.literal(c),
         }
     }
@@ -420,8 +464,32 @@ mod tests {
     }
 
     #[test]
+    fn one_group_is_kept_for_the_secret() {
+        assert_eq!(in_rust_syntax("(?i)(a)(?P<x>b)(?:c)", 2).expect("parses"), "(?i)(?:a)(?P<secret>b)(?:c)");
+        assert_eq!(in_rust_syntax("(a)(?<x>b)", 1).expect("parses"), "(?P<secret>a)(?:b)");
+        assert_eq!(in_rust_syntax("a", 1).expect("parses"), "a");
+        assert!(in_rust_syntax("(?=a)", 1).is_err());
+    }
+
+    #[test]
     fn a_pattern_cannot_grow_without_bound() {
         let error = Pattern::new("((((a{1000}){1000}){1000}){1000})").expect_err("too large");
         assert_eq!(error.problem, "it is too large");
+    }
+
+    #[test]
+    fn plain_words_match_as_the_expression_does() {
+        for text in ["^data$", "^(data|stringData)$", "^()$", "^(|a)$", "^a_1$"] {
+            let quick = Pattern::new(text).expect("compiles");
+            assert!(matches!(quick.search, Search::Words(_)), "{text}");
+            let regex = Regex::new(text).expect("compiles");
+            for bytes in ["", "a", "data", "data\n", "xdata", "datax", "stringData", "DATA", "(data|stringData)", "a_1"]
+            {
+                assert_eq!(quick.is_match(bytes.as_bytes()), regex.is_match(bytes.as_bytes()), "{text} in {bytes:?}");
+            }
+        }
+        for text in ["^a|b$", "^(a)(b)$", "^(a|b$", "^a.b$", "data$", "^(a|(b))$", "^a\\$"] {
+            assert!(words(text).is_none(), "{text}");
+        }
     }
 }

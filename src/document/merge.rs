@@ -12,7 +12,7 @@ use imara_diff::{Algorithm, Diff, InternedInput};
 use zeroize::Zeroizing;
 
 use super::diff::{Change, ChangeKind, changes};
-use super::{Branch, Document, Format, KeyPath, Node, Step};
+use super::{Branch, Document, Format, KeyPath, Node, Step, line};
 
 /// What came of a merge.
 pub struct Merged {
@@ -270,11 +270,12 @@ impl<'a> Cutter<'a> {
             } else {
                 let first = root.branch.items.iter().find(|item| !matches!(item.node, Node::Comment(_)));
                 let first = first.map_or(start, |item| self.line_start(start_of(item)));
-                let separator =
-                    lines(source.get(start..first)?).iter().try_fold((start, start), |(at, end), line| {
-                        let next = at + line.len();
-                        Some((next, if line.starts_with(b"---") { next } else { end }))
-                    })?;
+                let text = start.max(line::first(source));
+                let above = lines(source.get(text..first.max(text))?);
+                let separator = above.iter().fold((text, text), |(at, end), line| {
+                    let next = at + line.len();
+                    (next, if line.starts_with(b"---") { next } else { end })
+                });
                 start..separator.1
             };
             self.at = head.end;
@@ -377,7 +378,7 @@ impl<'a> Cutter<'a> {
     }
 
     fn line_start(&self, at: usize) -> usize {
-        memchr::memrchr(b'\n', &self.document.source()[..at]).map_or(0, |end| end + 1)
+        line::start(self.document.source(), at)
     }
 
     /// Behind the line that the byte before `at` is on.
@@ -386,7 +387,7 @@ impl<'a> Cutter<'a> {
         if at > 0 && at > self.at && source[at - 1] == b'\n' {
             return at;
         }
-        memchr::memchr(b'\n', &source[at..]).map_or(source.len(), |end| at + end + 1)
+        line::end(source, at)
     }
 }
 
@@ -463,8 +464,9 @@ impl<'a> Merger<'a> {
 
     /// Sees to it that what follows stands on a line of its own.
     fn new_line(&mut self) {
-        if !self.json && !self.merged.is_empty() && !self.merged.ends_with(b"\n") {
-            self.merged.push(b'\n');
+        if !self.json && self.merged.len() > line::first(&self.merged) && !self.merged.ends_with(b"\n") {
+            let line_break = line::break_of(&self.merged);
+            self.merged.extend_from_slice(line_break.as_bytes());
         }
     }
 
@@ -475,7 +477,7 @@ impl<'a> Merger<'a> {
         match (&ours.body, &theirs.body, base.map(|base| &base.body)) {
             (Body::Entries(our), Body::Entries(their), old @ (None | Some(Body::Entries(_)))) => {
                 self.comments(base.map_or(none, |base| base.above), ours.above, theirs.above);
-                self.write(pick(base.map_or(none, |base| base.head), ours.head, theirs.head).0);
+                self.comments(base.map_or(none, |base| base.head), ours.head, theirs.head);
                 let old = match old {
                     Some(Body::Entries(old)) => Some(old.as_slice()),
                     _ => None,
@@ -501,7 +503,7 @@ impl<'a> Merger<'a> {
         self.place.pop();
     }
 
-    /// Merges the lines above an entry or behind it.
+    /// Merges the lines above an entry or behind it, or that a map or list begins with.
     fn comments(&mut self, base: &[u8], ours: &[u8], theirs: &[u8]) {
         let (chosen, agreed) = pick(base, ours, theirs);
         if agreed {
@@ -509,7 +511,8 @@ impl<'a> Merger<'a> {
         }
         let (lines, clean) = merge_lines(base, ours, theirs);
         self.write(&lines);
-        if clean {
+        // JSON has none: that is how it is laid out.
+        if clean || self.json {
             return;
         }
         let mut conflict = Conflict { root: 0, path: KeyPath::default(), comments: true };
@@ -634,6 +637,26 @@ mod tests {
         let (text, conflicts) = merged(Format::Yaml, "l: [a, b]\n", "l: [n, a, b]\n", "l: [a, b, z]\n");
         assert_eq!(text, "l: [n, a, b]\n");
         assert_eq!(conflicts, ["l[2]"]);
+    }
+
+    #[test]
+    fn comments_behind_the_key_of_a_map_are_not_lost_without_a_word() {
+        let base = "m:\n  x: 1\n  y: 1\nz: 1\n";
+        let (ours, theirs) = ("m: # ours\n  x: 2\n  y: 1\nz: 1\n", "m: # theirs\n  x: 1\n  y: 2\nz: 1\n");
+        let (text, conflicts) = merged(Format::Yaml, base, ours, theirs);
+        assert_eq!(text, "m: # ours\n  x: 2\n  y: 2\nz: 1\n");
+        assert_eq!(conflicts, ["m (comments)"]);
+    }
+
+    #[test]
+    fn lines_that_are_added_end_as_the_others_do() {
+        merges(Format::Yaml, "a: 1\r\n", "a: 1\r\nb: 1", "a: 1\r\nc: 1", "a: 1\r\nc: 1\r\nb: 1");
+    }
+
+    #[test]
+    fn byte_order_mark_stays_first() {
+        let (base, theirs) = ("\u{feff}b: 1\nc: 1\n", "\u{feff}a: 1\nb: 1\nc: 2\n");
+        merges(Format::Yaml, base, "\u{feff}b: 2\nc: 1\n", theirs, "\u{feff}a: 1\nb: 2\nc: 2\n");
     }
 
     #[test]

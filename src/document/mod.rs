@@ -16,7 +16,9 @@ mod edit;
 mod emit;
 mod format;
 mod key_path;
+mod line;
 mod merge;
+mod nearest;
 mod node;
 mod number;
 
@@ -34,6 +36,7 @@ pub use emit::{EmitError, Indent, emit, emit_value, untyped};
 pub use format::{Format, UnknownFormat};
 pub use key_path::{KeyPath, KeyPathError, Step};
 pub use merge::{Conflict, Merged, merge};
+pub use nearest::nearest;
 pub use node::{Branch, Comment, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
 pub use number::{float_plain, float_shortest};
 
@@ -270,11 +273,10 @@ impl ParseError {
     /// A problem at byte `offset` of `source`.
     pub fn at(format: Format, problem: ParseProblem, source: &[u8], offset: usize) -> Self {
         let before = &source[..offset.min(source.len())];
-        let line_start = memchr::memrchr(b'\n', before).map_or(0, |i| i + 1);
         Self {
             format,
             line: memchr::memchr_iter(b'\n', before).count() + 1,
-            column: String::from_utf8_lossy(&before[line_start..]).chars().count() + 1,
+            column: String::from_utf8_lossy(&before[line::start(before, before.len())..]).chars().count() + 1,
             problem,
         }
     }

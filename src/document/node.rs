@@ -34,6 +34,11 @@ impl Span {
         (self.end - self.start) as usize
     }
 
+    /// Whether `other` holds all of it and begins before it.
+    pub fn is_within(self, other: Self) -> bool {
+        other.start < self.start && self.end <= other.end
+    }
+
     /// Whether it covers no byte.
     pub fn is_empty(self) -> bool {
         self.start == self.end

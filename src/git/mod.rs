@@ -1,9 +1,28 @@
-//! A git repository on disk: versions of files, and its config.
+//! A git repository on disk: versions of files, what a range or a push brings, hooks, and its config.
 //!
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
+mod graph;
+mod hooks;
+mod ids;
+mod origin;
+mod pack;
+mod scan_history;
+mod scanned;
+mod objects;
 mod program;
+mod push;
+mod range;
+mod reader;
 mod repository;
+mod roots;
+mod staged;
 
-pub use program::{configured, set_config};
+pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
+pub use program::{configured, hooks_folder, set_config};
+pub use push::{RefUpdate, pushed, received, unpushed};
+pub use range::{Additions, NewBlob, Range};
+pub use reader::{Commit, Entry, ObjectReader};
 pub use repository::{GitError, Repository, Tree, Version};
+pub use scan_history::{HistoryOptions, HistoryScan, Progress, Scope, scan_history};
+pub use staged::staged;

@@ -1,6 +1,7 @@
-//! git as a program: only to read and write a repository's own config.
+//! git as a program: only to read and write a repository's own config, and to ask where its hooks are.
 
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::repository::GitError;
@@ -23,10 +24,25 @@ pub fn set_config(root: &Path, name: &str, value: &str) -> Result<(), GitError> 
     if output.status.success() { Ok(()) } else { Err(failed(&output)) }
 }
 
+/// The folder in which git looks for hooks, as all of its configs say.
+pub fn hooks_folder(root: &Path) -> Result<PathBuf, GitError> {
+    // It runs none when asked for this.
+    let output = run_with(root, &[], &["rev-parse", "--git-path", "hooks"])?;
+    if !output.status.success() {
+        return Err(failed(&output));
+    }
+    let path = output.stdout.strip_suffix(b"\n").unwrap_or(&output.stdout);
+    Ok(root.join(std::ffi::OsStr::from_bytes(path)))
+}
+
 /// Runs git, which is given no identity and runs no program that the repository names.
 fn run(root: &Path, args: &[&str]) -> Result<std::process::Output, GitError> {
+    run_with(root, &["-c", "core.hooksPath=/dev/null"], args)
+}
+
+fn run_with(root: &Path, more: &[&str], args: &[&str]) -> Result<std::process::Output, GitError> {
     let mut git = Command::new("git");
-    git.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.pager=cat"]);
+    git.args(more).args(["-c", "core.fsmonitor=false", "-c", "core.pager=cat"]);
     git.args(args).current_dir(root).stdin(std::process::Stdio::null()).env("GIT_TERMINAL_PROMPT", "0");
     process::strip_secrets(&mut git);
     git.output().map_err(|error| GitError::new("run git", error))

@@ -1,22 +1,34 @@
 //! Opening a repository, and reading files as they were at a revision or are in the index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use gix::ObjectId;
-use gix::bstr::BStr;
+use gix::bstr::{BStr, BString};
 use gix::objs::tree::EntryKind;
+
+use super::ObjectReader;
+use crate::host::{Environment, Variable};
 
 /// No file that seal reads is larger.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// A repository with a working tree.
+/// A repository, as a rule with a working tree.
 pub struct Repository {
-    inner: gix::Repository,
+    pub(super) inner: gix::Repository,
     root: PathBuf,
+    surroundings: Surroundings,
+}
+
+/// What git says to the programs that it calls, in their environment.
+#[derive(Debug, Clone, Default)]
+struct Surroundings {
+    index: Option<PathBuf>,
+    objects: Option<PathBuf>,
+    alternates: Vec<PathBuf>,
 }
 
 /// What could not be done with a repository.
@@ -42,6 +54,17 @@ pub enum Version {
     Working,
 }
 
+/// Nothing of the environment and no programs; of the user's own config, whose repositories are safe to open.
+fn options() -> gix::open::Options {
+    let mut options = gix::open::Options::isolated().bail_if_untrusted(true);
+    options.permissions.config.system = true;
+    options.permissions.config.git = true;
+    options.permissions.config.user = true;
+    options.permissions.env.home = gix::sec::Permission::Allow;
+    options.permissions.env.xdg_config_home = gix::sec::Permission::Allow;
+    options
+}
+
 impl GitError {
     /// `doing` goes behind "cannot".
     pub fn new(doing: impl Into<String>, cause: impl Display) -> Self {
@@ -51,22 +74,115 @@ impl GitError {
 }
 
 impl Repository {
-    /// The repository that a folder is in. Only its own config is read, and nothing of it is run.
+    /// The repository that a folder is in, which has a working tree. Of its own config nothing is run.
     pub fn of(folder: &Path) -> Result<Self, GitError> {
-        let fail = |cause: &dyn Display| GitError::new(format!("open a git repository at {}", folder.display()), cause);
-        let options = gix::open::Options::isolated();
-        let trust = gix::sec::trust::Mapping { full: options.clone(), reduced: options };
-        let inner = gix::ThreadSafeRepository::discover_opts(folder, gix::discover::upwards::Options::default(), trust)
-            .map_err(|error| fail(&error))?
-            .to_thread_local();
-        let root = inner.workdir().ok_or_else(|| fail(&"it has no working tree"))?;
-        let root = root.canonicalize().map_err(|error| fail(&error))?;
-        Ok(Self { inner, root })
+        let repository = Self::discover(folder)?;
+        if repository.is_bare() {
+            return Err(GitError::new(
+                format!("open a git repository at {}", folder.display()),
+                "it has no working tree",
+            ));
+        }
+        Ok(repository)
     }
 
-    /// Where the working tree is, without links.
+    /// The repository that git named in the environment, as it does for hooks, else the one that a folder is in. It may be bare.
+    pub fn open(folder: &Path, environment: &Environment) -> Result<Self, GitError> {
+        let mut repository = match environment.path(Variable::GitDir) {
+            Some(git_dir) => {
+                let fail = |cause| GitError::new(format!("open the git repository {}", git_dir.display()), cause);
+                // By its full name, as `.` says nothing of what it is.
+                let full = git_dir.canonicalize().map_err(|error| fail(error.to_string()))?;
+                let opened = gix::ThreadSafeRepository::open_opts(full, options().open_path_as_is(true));
+                Self::new(opened.map_err(|error| fail(error.to_string()))?.to_thread_local(), fail)?
+            }
+            None => Self::discover(folder)?,
+        };
+        repository.surroundings = Surroundings {
+            index: environment.path(Variable::GitIndexFile),
+            objects: environment.path(Variable::GitObjectDirectory),
+            alternates: environment
+                .value(Variable::GitAlternateObjectDirectories)
+                .map(|paths| std::env::split_paths(paths).filter(|path| !path.as_os_str().is_empty()).collect())
+                .unwrap_or_default(),
+        };
+        Ok(repository)
+    }
+
+    fn discover(folder: &Path) -> Result<Self, GitError> {
+        let fail = |cause| GitError::new(format!("open a git repository at {}", folder.display()), cause);
+        let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
+        let inner = gix::ThreadSafeRepository::discover_opts(folder, gix::discover::upwards::Options::default(), trust)
+            .map_err(|error| fail(error.to_string()))?
+            .to_thread_local();
+        // As with git, the repository itself has no say in this.
+        let is_users = |meta: &gix::config::file::Metadata| meta.source.kind() != gix::config::source::Kind::Repository;
+        let explicit = inner.config_snapshot().plumbing().string_filter("safe.bareRepository", is_users);
+        let explicit = explicit.is_some_and(|value| value.as_slice() == b"explicit");
+        if explicit && inner.workdir().is_none() {
+            return Err(fail("it is bare, and your git config says safe.bareRepository = explicit".to_owned()));
+        }
+        Self::new(inner, fail)
+    }
+
+    fn new(inner: gix::Repository, fail: impl Fn(String) -> GitError) -> Result<Self, GitError> {
+        let root = inner.workdir().unwrap_or_else(|| inner.git_dir());
+        let root = root.canonicalize().map_err(|error| fail(error.to_string()))?;
+        Ok(Self { inner, root, surroundings: Surroundings::default() })
+    }
+
+    /// Where the working tree is, without links; of a bare repository, where it lies itself.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Whether it has no working tree.
+    pub fn is_bare(&self) -> bool {
+        self.inner.workdir().is_none()
+    }
+
+    /// Whether a folder lies in its working tree or in its own folder.
+    pub fn owns(&self, folder: &Path) -> bool {
+        // The folder itself may not be there yet.
+        let full = folder.ancestors().find_map(|folder| folder.canonicalize().ok());
+        let common = self.inner.common_dir().canonicalize().ok();
+        full.is_some_and(|full| full.starts_with(&self.root) || common.is_some_and(|common| full.starts_with(common)))
+    }
+
+    /// Its objects, as they are stored.
+    pub fn reader(&self) -> Result<ObjectReader, GitError> {
+        let mut folders = vec![self.inner.common_dir().join("objects")];
+        // What a push brings lies in a folder of its own until it is accepted.
+        folders.extend(self.surroundings.objects.iter().chain(&self.surroundings.alternates).cloned());
+        ObjectReader::open(&folders, self.inner.object_hash())
+    }
+
+    /// The index; the one that git is about to commit, where it says so. `None` where there is none.
+    pub(super) fn index(&self) -> Result<Option<gix::index::File>, GitError> {
+        let path = self.surroundings.index.clone().unwrap_or_else(|| self.inner.index_path());
+        if !path.exists() {
+            return Ok(None);
+        }
+        let options = gix::index::decode::Options::default();
+        let index = gix::index::File::at(path, self.inner.object_hash(), true, options);
+        index.map(Some).map_err(|error| GitError::new("read the index", error))
+    }
+
+    /// The commits at which history was cut off when it was fetched: their parents are not there, and nothing is amiss.
+    pub(super) fn shallow(&self) -> Result<HashSet<ObjectId>, GitError> {
+        let commits =
+            self.inner.shallow_commits().map_err(|error| GitError::new("read where history is cut off", error))?;
+        Ok(commits.map(|commits| commits.iter().copied().collect()).unwrap_or_default())
+    }
+
+    /// The paths that are tracked, with `/`, sorted: of regular files and symbolic links.
+    pub fn tracked(&self) -> Result<Vec<BString>, GitError> {
+        let Some(index) = self.index()? else { return Ok(Vec::new()) };
+        let is_file = |mode: gix::index::entry::Mode| !mode.is_submodule() && !mode.is_sparse();
+        let entries = index.entries().iter().filter(|entry| is_file(entry.mode));
+        let mut paths: Vec<BString> = entries.map(|entry| entry.path(&index).to_owned()).collect();
+        paths.dedup();
+        Ok(paths)
     }
 
     /// A file's path in the repository; `None` for one outside.

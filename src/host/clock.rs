@@ -7,6 +7,11 @@ pub fn now() -> String {
     rfc3339(Timestamp::now())
 }
 
+/// Now, in seconds since 1970.
+pub fn seconds() -> i64 {
+    Timestamp::now().as_second()
+}
+
 /// Whether a time of [`now`] can be right: after this was written, and before certificates and keys of today are long gone.
 pub fn is_plausible(now: &str) -> bool {
     ("2026-01-01".."2100-01-01").contains(&now)

@@ -52,6 +52,14 @@ variables! {
     SopsEditor "SOPS_EDITOR" "editor for `edit`"
     Editor "EDITOR" "editor for `edit`"
     Visual "VISUAL" "editor for `edit`"
+    GitDir "GIT_DIR" "the repository, as git names it to hooks"
+    GitIndexFile "GIT_INDEX_FILE" "the index that is about to be committed, as git names it to hooks"
+    GitObjectDirectory "GIT_OBJECT_DIRECTORY" "where git keeps what a push brings until it is accepted"
+    GitAlternateObjectDirectories "GIT_ALTERNATE_OBJECT_DIRECTORIES" "further folders of objects, as git names them to hooks"
+    SealHook "SEAL_HOOK" "path of the hook that calls seal; one that stood there before lies beside it"
+    PreCommitFromRef "PRE_COMMIT_FROM_REF" "where a push begins, as the pre-commit framework says it"
+    PreCommitToRef "PRE_COMMIT_TO_REF" "what is pushed, as the pre-commit framework says it"
+    PreCommitRemoteName "PRE_COMMIT_REMOTE_NAME" "where it is pushed to, as the pre-commit framework says it"
     NoColor "NO_COLOR" "no colour when not empty"
     Clicolor "CLICOLOR" "no colour when 0"
     ClicolorForce "CLICOLOR_FORCE" "colour also into files and pipes when neither empty nor 0"
@@ -110,6 +118,20 @@ impl Environment {
         self.value(variable).map(PathBuf::from)
     }
 
+    /// Variables of seal's own beside sops's of the same name, where both are set and say different things.
+    pub fn differing_twins(&self) -> impl Iterator<Item = (Variable, Variable)> {
+        let twin = |own: Variable| {
+            let name = own.name().strip_prefix("SEAL_")?;
+            let other = Variable::ALL.iter().find(|other| other.name().strip_prefix("SOPS_") == Some(name))?;
+            Some((own, *other))
+        };
+        let differ = |(own, other): &(Variable, Variable)| match (self.value(*own), self.value(*other)) {
+            (Some(own), Some(other)) => own != other,
+            _ => false,
+        };
+        Variable::ALL.iter().filter_map(move |own| twin(*own)).filter(differ)
+    }
+
     /// Whether text may hold signs beyond ASCII.
     pub fn is_utf8(&self) -> bool {
         let locale = [Variable::LcAll, Variable::LcCtype, Variable::Lang].into_iter().find_map(|v| self.text(v));
@@ -140,6 +162,22 @@ mod tests {
         assert_eq!(environment.value(Variable::NoColor), None);
         assert!(environment.is_utf8());
         assert!(!format!("{environment:?}").contains("CANARY"));
+    }
+
+    #[test]
+    fn twins_that_differ_are_found() {
+        let twins = |set: &'static [(&str, &str)]| {
+            let lookup = move |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into());
+            let environment = Environment::from_lookup(lookup);
+            environment.differing_twins().map(|(own, other)| (own.name(), other.name())).collect::<Vec<_>>()
+        };
+        assert_eq!(twins(&[("SEAL_EDITOR", "a"), ("SOPS_EDITOR", "b")]), [("SEAL_EDITOR", "SOPS_EDITOR")]);
+        assert_eq!(twins(&[("SEAL_AGE_KEY", "a"), ("SOPS_AGE_KEY", "b")]), [("SEAL_AGE_KEY", "SOPS_AGE_KEY")]);
+        for same in
+            [&[("SEAL_EDITOR", "a"), ("SOPS_EDITOR", "a")][..], &[("SEAL_EDITOR", "a")], &[("SOPS_EDITOR", "a")]]
+        {
+            assert!(twins(same).is_empty());
+        }
     }
 
     #[test]

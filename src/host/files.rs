@@ -108,18 +108,7 @@ pub fn walk(folder: &Path) -> impl Iterator<Item = Result<PathBuf, FileError>> +
     let folder = folder.to_owned();
     walk.filter_map(move |entry| match entry {
         Ok(entry) => entry.file_type().is_some_and(|kind| kind.is_file()).then(|| Ok(entry.into_path())),
-        Err(error) => {
-            let path = match &error {
-                ignore::Error::WithPath { path, .. } => path.clone(),
-                ignore::Error::WithDepth { err, .. } => match err.as_ref() {
-                    ignore::Error::WithPath { path, .. } => path.clone(),
-                    _ => folder.clone(),
-                },
-                _ => folder.clone(),
-            };
-            let cause = error.into_io_error().unwrap_or_else(|| io::Error::other("it cannot be walked"));
-            Some(Err(FileError::new("read", &path, cause)))
-        }
+        Err(error) => Some(Err(super::tree::walk_error(&folder, error))),
     })
 }
 
@@ -199,7 +188,8 @@ pub enum Problem {
 }
 
 impl FileError {
-    pub(super) fn new(doing: &'static str, path: &Path, error: io::Error) -> Self {
+    /// What the system says of a file.
+    pub fn new(doing: &'static str, path: &Path, error: io::Error) -> Self {
         use io::ErrorKind as Kind;
         let problem = match error.kind() {
             Kind::NotFound if doing == "create" => Problem::NoFolder,
@@ -218,9 +208,17 @@ impl FileError {
     }
 
     /// What to do about it, as a line that can be followed as it stands.
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> String {
         let path = self.path.display();
-        Some(match &self.problem {
+        match &self.problem {
+            Problem::NotFound => format!("see what there is: ls {}", super::target::folder_of(&self.path).display()),
+            Problem::NoFolder => format!("make it: mkdir -p {}", super::target::folder_of(&self.path).display()),
+            Problem::NotRegular => "name a regular file".into(),
+            Problem::Exists => "remove it, or name another".into(),
+            Problem::Permission => format!("see who may: ls -l {path}"),
+            Problem::TooLarge => "split it into several files".into(),
+            Problem::NotConfirmed(_) => format!("see to the disk, and that all is well: seal verify {path}"),
+            Problem::Other(_) => format!("see to the disk that holds {path}, and run the command again"),
             Problem::IsFolder => format!("name the files in it, for example {path}/*.yaml"),
             Problem::Changed => format!("look at what is in {path} now, and run the command again"),
             Problem::Busy => "wait until the other run has ended, and run the command again".into(),
@@ -232,8 +230,7 @@ impl FileError {
             }
             Problem::MountPoint => "mount its folder instead, or write elsewhere with --output".into(),
             Problem::ReadOnly => "write elsewhere with --output".into(),
-            _ => return None,
-        })
+        }
     }
 }
 

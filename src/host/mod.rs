@@ -3,16 +3,19 @@
 //! It does what it is told and decides nothing. `main` makes one [`Host`] and hands it down.
 
 pub mod clock;
+pub mod defect;
 pub mod environment;
 pub mod files;
 pub mod hardening;
 mod leftovers;
 pub mod process;
 pub mod programs;
+pub mod progress;
 pub mod random;
 pub mod scratch;
 pub mod target;
 pub mod terminal;
+pub mod tree;
 
 pub use environment::{Environment, Variable};
 pub use files::{FileError, Problem};

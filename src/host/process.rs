@@ -221,6 +221,18 @@ pub fn exec_env<'a>(
     }
 }
 
+/// Runs a program with `input` as its standard input, in our own environment, and gives its exit code.
+pub fn run_with_input(program: &Path, args: &[OsString], input: &[u8]) -> Result<i32, ProcessError> {
+    let fail =
+        |error: io::Error| ProcessError::NotRun { program: program.display().to_string(), why: in_words(&error) };
+    let mut child = Command::new(program).args(args).stdin(std::process::Stdio::piped()).spawn().map_err(fail)?;
+    if let Some(mut pipe) = child.stdin.take() {
+        // It may end without having read all.
+        std::thread::scope(|scope| _ = scope.spawn(move || io::Write::write_all(&mut pipe, input)).join());
+    }
+    child.wait().map(exit_code).map_err(fail)
+}
+
 /// Why another program did not do its work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProcessError {

@@ -75,6 +75,12 @@ impl Scratch {
         Ok(path)
     }
 
+    /// Puts other bytes in the place of a file in it.
+    pub fn replace(&self, path: &Path, bytes: &[u8]) -> Result<PathBuf, FileError> {
+        std::fs::remove_file(path).map_err(|error| FileError::new("write", path, error))?;
+        self.create(path, bytes)
+    }
+
     /// Makes a FIFO of mode 0600 in it.
     pub fn create_fifo(&self, name: &Path) -> Result<PathBuf, FileError> {
         let path = self.place(name);

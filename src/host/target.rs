@@ -102,8 +102,13 @@ impl Target {
     /// Compares what is on the disk with what was read, holding the lock of the file that is there now.
     fn check_unchanged(&mut self) -> Result<(), FileError> {
         let error = |problem| FileError { doing: "write", path: self.named.clone(), problem };
-        let there = std::fs::symlink_metadata(&self.path);
-        if !self.locked || !there.is_ok_and(|there| same_file(&there, &self.metadata)) {
+        let is_same = match std::fs::symlink_metadata(&self.path) {
+            Ok(there) => same_file(&there, &self.metadata),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => false,
+            // To lock it again would be to wait for our own lock.
+            Err(cause) => return Err(FileError::new("write", &self.named, cause)),
+        };
+        if !self.locked || !is_same {
             (self.file, self.metadata) = lock(&self.path, LOCK_PATIENCE).map_err(|lock_error| match lock_error {
                 LockError::Busy => error(Problem::Busy),
                 LockError::NotRegular(_) => error(Problem::Changed),
@@ -223,7 +228,7 @@ fn temporary_name(path: &Path) -> io::Result<PathBuf> {
     Ok(folder_of(path).join(format!(".seal-{:016x}.tmp", u64::from_ne_bytes(random))))
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -3,19 +3,21 @@
 //! A [`Line`] is made of parts; every part is escaped when it is printed, so that nothing that came from outside can move the
 //! cursor, change a title or turn text around. The bytes that a command answers with go out exactly as they are ([`Terminal::answer`]).
 
-use std::ffi::OsStr;
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write as _};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
+pub use crate::report::{Shown, shown, shown_bytes};
+
 use super::environment::{Environment, Variable};
 use super::files::in_words;
+pub use super::progress::Progress;
+use super::progress::{Bar, Show};
 
 /// Standard output and error, and whoever sits there.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub struct Terminal {
     utf8: bool,
     quiet: bool,
     width: Option<usize>,
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
 }
 
 /// What `--color` says.
@@ -87,6 +89,21 @@ impl Terminal {
         self.can_ask
     }
 
+    /// Whether answers are coloured.
+    pub fn colours_answers(&self) -> bool {
+        self.out_colour
+    }
+
+    /// Whether somebody looks at standard output.
+    pub fn answers_are_seen(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Writes text of several lines to standard error, which must be safe for a terminal already.
+    pub fn note_text(&mut self, text: &[u8]) {
+        print_error(&String::from_utf8_lossy(text));
+    }
+
     /// Whether signs beyond ASCII can be shown.
     pub fn is_utf8(&self) -> bool {
         self.utf8
@@ -124,21 +141,16 @@ impl Terminal {
     /// Shows that work goes on, `total` steps if known: a bar on a terminal, a line every 10 s elsewhere, nothing when quiet.
     pub fn progress(&mut self, what: &str, total: Option<u64>) -> Progress {
         let what = shown(what).to_string();
-        if self.quiet {
-            return Progress { what, total, done: 0, shown_at: None, bar: None };
-        }
-        if !self.err_is_terminal {
-            return Progress { what, total, done: 0, shown_at: Some(Instant::now()), bar: None };
-        }
-        let target = ProgressDrawTarget::stderr_with_hz(10);
-        let bar = ProgressBar::with_draw_target(total, target).with_message(what.clone());
-        let template = if total.is_some() { "{msg} {wide_bar} {pos}/{len} {eta}" } else { "{spinner} {msg} {pos}" };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(if self.utf8 { style } else { style.progress_chars("#>-").tick_chars("-\\|/ ") });
-        }
-        bar.enable_steady_tick(Duration::from_millis(150));
-        self.bar = Some(bar.clone());
-        Progress { what, total, done: 0, shown_at: None, bar: Some(bar) }
+        let shown = if self.quiet {
+            Show::Not
+        } else if !self.err_is_terminal {
+            Show::InLines(Instant::now())
+        } else {
+            let bar = Bar::begin(what.clone(), total, self.width(), self.utf8);
+            self.bar = Some(bar.clone());
+            Show::AsBar(bar)
+        };
+        Progress::new(what, total, shown)
     }
 
     /// Asks for a line that is not shown while it is typed. `instead` says how to answer without a terminal.
@@ -201,40 +213,6 @@ pub enum AskError {
     /// The terminal failed.
     #[error("cannot ask at the terminal: {0}")]
     Io(String),
-}
-
-/// Work that goes on; its trace on the screen is erased on drop.
-#[derive(Debug)]
-pub struct Progress {
-    what: String,
-    total: Option<u64>,
-    done: u64,
-    /// When the last line was printed; `None` where no lines are.
-    shown_at: Option<Instant>,
-    bar: Option<ProgressBar>,
-}
-
-impl Progress {
-    /// Counts further steps as done.
-    pub fn advance(&mut self, steps: u64) {
-        self.done += steps;
-        if let Some(bar) = &self.bar {
-            bar.set_position(self.done);
-        }
-        if self.shown_at.is_some_and(|at| at.elapsed() >= Duration::from_secs(10)) {
-            self.shown_at = Some(Instant::now());
-            let of = self.total.map(|total| format!(" of {total}")).unwrap_or_default();
-            print_error(&format!("{} {}{of}\n", self.what, self.done));
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }
 
 /// One line to print, in parts.
@@ -311,45 +289,6 @@ impl Role {
     }
 }
 
-/// Text or a path from outside, with control and bidirectional characters made visible: `\x1b`, `\n`, `\u202e`.
-pub fn shown<T: AsRef<OsStr> + ?Sized>(text: &T) -> Shown<'_> {
-    Shown(text.as_ref().as_encoded_bytes())
-}
-
-/// The same of bytes; what is not UTF-8 is shown as `\xff`.
-pub fn shown_bytes(bytes: &[u8]) -> Shown<'_> {
-    Shown(bytes)
-}
-
-/// See [`shown`].
-#[derive(Debug, Clone, Copy)]
-pub struct Shown<'a>(&'a [u8]);
-
-impl Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                match c {
-                    '\n' => f.write_str("\\n")?,
-                    '\t' => f.write_str("\\t")?,
-                    '\r' => f.write_str("\\r")?,
-                    c if c.is_ascii_control() => write!(f, "\\x{:02x}", u32::from(c))?,
-                    c if c.is_control() || is_treacherous(c) => write!(f, "\\u{:04x}", u32::from(c))?,
-                    c => f.write_char(c)?,
-                }
-            }
-            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
-        }
-        Ok(())
-    }
-}
-
-/// Characters that turn text around, break a line, or are not seen at all.
-fn is_treacherous(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-        || matches!(c, '\u{e0000}'..='\u{e007f}')
-}
-
 /// Whether a stream gets colour.
 fn colour(choice: Colour, is_terminal: bool, environment: &Environment) -> bool {
     let set_and_not_0 = |variable| environment.text(variable).is_some_and(|value| value != "0");
@@ -363,7 +302,7 @@ fn colour(choice: Colour, is_terminal: bool, environment: &Environment) -> bool 
     }
 }
 
-fn print_error(text: &str) {
+pub(super) fn print_error(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
@@ -422,15 +361,6 @@ const MAX_LINE: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_could_trick_a_terminal_is_shown() {
-        assert_eq!(shown("a\x1b]8;;x\x07b\x7f").to_string(), "a\\x1b]8;;x\\x07b\\x7f");
-        assert_eq!(shown("\u{9b}31m \u{202e}txt.exe\u{2066}").to_string(), "\\u009b31m \\u202etxt.exe\\u2066");
-        assert_eq!(shown("line\nover\rwrite\ttab").to_string(), "line\\nover\\rwrite\\ttab");
-        assert_eq!(shown_bytes(b"caf\xc3\xa9 \xff\x9b").to_string(), "café \\xff\\x9b");
-        assert_eq!(shown(std::path::Path::new("ä/✓")).to_string(), "ä/✓");
-    }
 
     #[test]
     fn every_part_of_a_line_is_escaped_and_only_we_colour() {

@@ -9,18 +9,15 @@ use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use age::armor::ArmoredReader;
-use age::{DecryptError, Decryptor, EncryptError, plugin, scrypt, ssh, tag, tagpq, x25519};
+use age::{DecryptError, Decryptor, ssh, tag, tagpq, x25519};
 use age_core::format::{FileKey, Stanza};
 use age_core::primitives::bech32_decode;
 use age_core::secrecy::{ExposeSecret, SecretString};
-use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine};
-use sha2::{Digest, Sha256};
-use x25519_dalek::StaticSecret;
 use zeroize::Zeroizing;
 
-use super::age_plugin::{self, Callbacks};
-use super::identities::{self, Holds, Identity, Place, PlaceError, Source};
+use super::age_plugin::{Plugin, PluginKey};
+use super::found::{Found, Outcome, dearmour};
+use super::identities::{Holds, Place, Source};
 use super::{age_file, post_quantum};
 use crate::crypt::{KeyService, Plaintext, Recipient, ServiceError, ServiceErrorKind, WrappedKey};
 
@@ -70,41 +67,8 @@ pub struct AgeService {
     warnings: Mutex<Vec<String>>,
 }
 
-/// What was found in some places.
-#[derive(Default)]
-struct Found {
-    keys: Vec<Key>,
-    locked: Vec<LockedFile>,
-    plugins: Vec<plugin::Identity>,
-    /// How many identities are in which place; a locked file counts as one.
-    counts: Vec<(String, usize)>,
-    /// Places that hold nothing.
-    empty: Vec<String>,
-    problems: Vec<PlaceError>,
-}
-
-enum Key {
-    X25519(x25519::Identity),
-    PostQuantum(Box<post_quantum::Identity>),
-    Ssh(ssh::Identity),
-    LockedSsh(LockedSsh),
-}
-
-/// An ssh key under a passphrase.
-struct LockedSsh {
-    place: String,
-    key: ssh::EncryptedKey,
-    /// How its stanzas name it.
-    tag: String,
-    opened: OnceLock<Result<ssh::Identity, String>>,
-}
-
-/// An identity file under a passphrase.
-struct LockedFile {
-    place: Place,
-    bytes: Zeroizing<Vec<u8>>,
-    opened: OnceLock<Result<Found, String>>,
-}
+/// Wraps a file key for one recipient.
+type Wrap = Box<dyn Fn(&FileKey) -> Result<Vec<Stanza>, (ServiceErrorKind, String)>>;
 
 impl AgeService {
     /// A service with the identities of `places`; nothing is read yet.
@@ -125,7 +89,7 @@ impl AgeService {
     /// Others' plugins, of recipients that only a document names, are run only if the user has an identity for them.
     pub fn trusting<'a>(mut self, recipients: impl IntoIterator<Item = &'a Recipient>) -> Self {
         let plugins = recipients.into_iter().filter_map(|recipient| match recipient {
-            Recipient::Age(text) => Some(text.parse::<plugin::Recipient>().ok()?.plugin().to_owned()),
+            Recipient::Age(text) => Some(PluginKey::recipient(text).ok()?.name),
             _ => None,
         });
         self.trusted_plugins.extend(plugins);
@@ -141,27 +105,25 @@ impl AgeService {
         if key.len() > age_file::PAYLOAD_LIMIT {
             return Err(ServiceError::new(ServiceErrorKind::Unusable, "too long for a data key"));
         }
-        let recipient = self.parse_recipient(text)?;
-        let wrap = |file_key: &FileKey| match recipient.wrap_file_key(file_key) {
-            Ok((stanzas, _)) => Ok(stanzas),
-            Err(EncryptError::Plugin(errors)) => Err((ServiceErrorKind::Refused, age_plugin::describe_all(&errors))),
-            Err(EncryptError::Io(error)) => Err((ServiceErrorKind::Unreachable, error.to_string())),
-            Err(_) => Err((ServiceErrorKind::Unusable, "the recipient cannot be encrypted to".to_owned())),
-        };
+        let wrap = self.parse_recipient(text)?;
         let fill = |bytes: &mut [u8]| {
             getrandom::fill(bytes).map_err(|error| (ServiceErrorKind::Unreachable, format!("no random bytes: {error}")))
         };
         age_file::write(key, wrap, fill).map_err(|(kind, message)| ServiceError::new(kind, message))
     }
 
-    fn parse_recipient(&self, text: &str) -> Result<Box<dyn age::Recipient>, ServiceError> {
-        fn boxed<R: age::Recipient + 'static>(recipient: R) -> Box<dyn age::Recipient> {
-            Box::new(recipient)
+    /// How file keys are wrapped for a recipient.
+    fn parse_recipient(&self, text: &str) -> Result<Wrap, ServiceError> {
+        fn native(recipient: impl age::Recipient + 'static) -> Wrap {
+            Box::new(move |file_key| match recipient.wrap_file_key(file_key) {
+                Ok((stanzas, _)) => Ok(stanzas),
+                Err(_) => Err((ServiceErrorKind::Unusable, "the recipient cannot be encrypted to".to_owned())),
+            })
         }
         let unusable = |problem: &str| ServiceError::new(ServiceErrorKind::Unusable, problem);
         let malformed = |problem: &str| unusable(&format!("not a valid age recipient: {problem}"));
         if text.starts_with("ssh-") {
-            return text.parse::<ssh::Recipient>().map(boxed).map_err(|error| match error {
+            return text.parse::<ssh::Recipient>().map(native).map_err(|error| match error {
                 ssh::ParseRecipientKeyError::RsaModulusTooSmall => unusable("its RSA key is shorter than 2048 bits"),
                 ssh::ParseRecipientKeyError::RsaModulusTooLarge => unusable("its RSA key is longer than 4096 bits"),
                 _ => unusable("not a valid ssh public key of type ed25519 or rsa"),
@@ -174,25 +136,25 @@ impl AgeService {
                 if is_of_small_order(text) {
                     return Err(malformed("anyone could decrypt for it"));
                 }
-                Ok(boxed(recipient))
+                Ok(native(recipient))
             }
-            Some("age1pq") => text.parse::<post_quantum::Recipient>().map(boxed).map_err(malformed),
-            Some("age1tag") => text.parse::<tag::Recipient>().map(boxed).map_err(malformed),
-            Some("age1tagpq") => text.parse::<tagpq::Recipient>().map(boxed).map_err(malformed),
+            Some("age1pq") => text.parse::<post_quantum::Recipient>().map(native).map_err(malformed),
+            Some("age1tag") => text.parse::<tag::Recipient>().map(native).map_err(malformed),
+            Some("age1tagpq") => text.parse::<tagpq::Recipient>().map(native).map_err(malformed),
             _ => {
-                let recipient = text.parse::<plugin::Recipient>().map_err(malformed)?;
-                let name = recipient.plugin();
-                let own = || self.files().plugins.iter().any(|identity| identity.plugin() == name);
+                let recipient = PluginKey::recipient(text).map_err(malformed)?;
+                let name = recipient.name.as_str();
+                let own = || self.files().plugins.iter().any(|identity| identity.name == name);
                 if !self.trusted_plugins.contains(name) && !own() {
                     return Err(unusable(&format!(
                         "age-plugin-{name} is not run for a recipient that only a file names"
                     )));
                 }
-                age_plugin::check(name).map_err(|problem| unusable(&problem))?;
-                let callbacks = Callbacks(Arc::clone(&self.ask));
-                plugin::RecipientPluginV1::new(name, std::slice::from_ref(&recipient), &[], callbacks)
-                    .map(boxed)
-                    .map_err(|error| unusable(&age_plugin::describe_resolve(&error)))
+                let plugin = Plugin::find(name).map_err(|problem| unusable(&problem))?;
+                let ask = Arc::clone(&self.ask);
+                Ok(Box::new(move |file_key| {
+                    plugin.wrap(&recipient, file_key, &ask).map_err(|problem| (ServiceErrorKind::Refused, problem))
+                }))
             }
         }
     }
@@ -237,14 +199,13 @@ impl AgeService {
 
         let locked = |outcome: &mut Outcome| {
             [files, &printed].into_iter().flat_map(|found| &found.locked).find_map(|file| {
-                let found = file.unlock(self, outcome)?;
+                let found = file.unlock(self.ask.as_ref(), outcome)?;
                 let file_key = self.try_keys(found, stanzas, outcome);
-                file_key.or_else(|| self.ask_plugins(&found.plugins, stanzas, outcome))
+                file_key.or_else(|| self.ask_plugins(found.plugins.iter(), stanzas, outcome))
             })
         };
         let plugins = |outcome: &mut Outcome| {
-            let identities: Vec<_> = [files, &printed].iter().flat_map(|found| &found.plugins).cloned().collect();
-            self.ask_plugins(&identities, stanzas, outcome)
+            self.ask_plugins([files, &printed].into_iter().flat_map(|found| &found.plugins), stanzas, outcome)
         };
         // A stanza of age's own kinds is hardly for a plugin, any other hardly for a plain identity: the likely comes first.
         let native = |stanza: &Stanza| for_ssh || ["X25519", post_quantum::TAG].contains(&stanza.tag.as_str());
@@ -267,22 +228,15 @@ impl AgeService {
         })
     }
 
-    fn ask_plugins(
+    fn ask_plugins<'p>(
         &self,
-        identities: &[plugin::Identity],
+        identities: impl Iterator<Item = &'p PluginKey> + Clone,
         stanzas: &[Stanza],
         outcome: &mut Outcome,
     ) -> Option<FileKey> {
         let mut asked = HashSet::new();
-        for name in identities.iter().map(plugin::Identity::plugin).filter(|name| asked.insert(name.to_owned())) {
-            let answer = age_plugin::check(name).and_then(|()| {
-                let callbacks = Callbacks(Arc::clone(&self.ask));
-                let plugin = plugin::IdentityPluginV1::new(name, identities, callbacks)
-                    .map_err(|error| age_plugin::describe_resolve(&error))?;
-                age::Identity::unwrap_stanzas(&plugin, stanzas)
-                    .transpose()
-                    .map_err(|error| age_plugin::describe(&error))
-            });
+        for name in identities.clone().map(|identity| &identity.name).filter(|name| asked.insert(*name)) {
+            let answer = Plugin::find(name).and_then(|plugin| plugin.unwrap(identities.clone(), stanzas, &self.ask));
             match answer {
                 Ok(Some(key)) => return Some(key),
                 Ok(None) => {}
@@ -343,178 +297,6 @@ impl KeyService for AgeService {
     }
 }
 
-impl Found {
-    fn add(&mut self, place: &Place, bytes: Zeroizing<Vec<u8>>) {
-        let added = match place.holds {
-            Holds::SshKey => SshKey::parse(place, &bytes).map(|key| {
-                self.keys.push(key);
-                1
-            }),
-            Holds::Identities if bytes.starts_with(b"age-encryption") || bytes.starts_with(b"-----BEGIN AGE") => {
-                self.locked.push(LockedFile { place: place.clone(), bytes, opened: OnceLock::new() });
-                Ok(1)
-            }
-            Holds::Identities => identities::parse(&bytes, place).map(|identities| {
-                let count = identities.len();
-                for identity in identities {
-                    match identity {
-                        Identity::X25519(key) => self.keys.push(Key::X25519(key)),
-                        Identity::PostQuantum(key) => self.keys.push(Key::PostQuantum(key)),
-                        Identity::Plugin(identity) => self.plugins.push(identity),
-                    }
-                }
-                count
-            }),
-        };
-        match added {
-            Ok(0) => self.empty.push(place.name.clone()),
-            Ok(count) => self.counts.push((place.name.clone(), count)),
-            Err(error) => self.problems.push(error),
-        }
-    }
-}
-
-impl Key {
-    /// `None`: no stanza is this key's.
-    fn unwrap(&self, stanzas: &[Stanza], ask: &dyn Ask) -> Option<Result<FileKey, String>> {
-        let damaged = |_| "its wrapped key is damaged".to_owned();
-        match self {
-            Self::X25519(key) => age::Identity::unwrap_stanzas(key, stanzas).map(|key| key.map_err(damaged)),
-            Self::PostQuantum(key) => age::Identity::unwrap_stanzas(&**key, stanzas).map(|key| key.map_err(damaged)),
-            Self::Ssh(key) => age::Identity::unwrap_stanzas(key, stanzas).map(|key| key.map_err(damaged)),
-            Self::LockedSsh(locked) => {
-                let mine = |stanza: &Stanza| stanza.tag.starts_with("ssh-") && stanza.args.first() == Some(&locked.tag);
-                if !stanzas.iter().any(mine) {
-                    return None;
-                }
-                match locked.opened.get_or_init(|| locked.unlock(ask)) {
-                    Ok(key) => age::Identity::unwrap_stanzas(key, stanzas).map(|key| key.map_err(damaged)),
-                    Err(problem) => Some(Err(problem.clone())),
-                }
-            }
-        }
-    }
-}
-
-/// Reading ssh private keys.
-struct SshKey;
-
-impl SshKey {
-    /// Longest ssh key file, in bytes. A key of 4096 bits has about 3,400.
-    const LIMIT: usize = 64 << 10;
-
-    fn parse(place: &Place, bytes: &[u8]) -> Result<Key, PlaceError> {
-        let malformed = || place.error("not an ssh private key of type ed25519 or rsa in OpenSSH's or PEM form");
-        if bytes.len() > Self::LIMIT {
-            return Err(malformed());
-        }
-        match ssh::Identity::from_buffer(bytes, None).map_err(|_| malformed())? {
-            ssh::Identity::Unsupported(ssh::UnsupportedKey::EncryptedPem) => Err(place.error(
-                "this form of encrypted ssh key is not supported; `ssh-keygen -p -f FILE` brings it up to date",
-            )),
-            ssh::Identity::Unsupported(_) => Err(malformed()),
-            ssh::Identity::Encrypted(key) => {
-                let public =
-                    ssh::Recipient::try_from(ssh::Identity::Encrypted(key.clone())).map_err(|_| malformed())?;
-                let public = public.to_string();
-                let public = public.split(' ').nth(1).and_then(|base64| BASE64_STANDARD.decode(base64).ok());
-                let tag = BASE64_STANDARD_NO_PAD.encode(&Sha256::digest(public.ok_or_else(malformed)?)[..4]);
-                Ok(Key::LockedSsh(LockedSsh { place: place.name.clone(), key, tag, opened: OnceLock::new() }))
-            }
-            key => Ok(Key::Ssh(key)),
-        }
-    }
-}
-
-impl LockedSsh {
-    fn unlock(&self, ask: &dyn Ask) -> Result<ssh::Identity, String> {
-        let passphrase =
-            ask.passphrase(&self.place).ok_or_else(|| format!("no passphrase given for {}", self.place))?;
-        let key = self.key.decrypt(passphrase).map_err(|_| format!("wrong passphrase for {}", self.place))?;
-        Ok(ssh::Identity::Unencrypted(key))
-    }
-}
-
-impl LockedFile {
-    /// Asks for the passphrase, the first time; what went wrong then goes into every outcome.
-    fn unlock(&self, service: &AgeService, outcome: &mut Outcome) -> Option<&Found> {
-        let opened = self.opened.get_or_init(|| self.decrypt(service.ask.as_ref()));
-        opened.as_ref().map_err(|problem| outcome.refusals.push(problem.clone())).ok()
-    }
-
-    fn decrypt(&self, ask: &dyn Ask) -> Result<Found, String> {
-        /// Work factor, as a power of two, beyond which a file is not opened: some gigabytes and many seconds. As age's.
-        const WORK_LIMIT: u8 = 22;
-
-        let name = &self.place.name;
-        let damaged = |_| format!("{name}: the encrypted identity file is damaged");
-        let file = dearmour(&self.bytes).map_err(|error| damaged(error.into()))?;
-        let decryptor = Decryptor::new_buffered(&file[..]).map_err(damaged)?;
-        if !decryptor.is_scrypt() {
-            return Err(format!("{name}: encrypted to a recipient; only a passphrase can be asked for"));
-        }
-        let passphrase = ask.passphrase(name).ok_or_else(|| format!("no passphrase given for {name}"))?;
-        let mut identity = scrypt::Identity::new(passphrase);
-        identity.set_max_work_factor(WORK_LIMIT);
-        let mut reader = decryptor.decrypt(std::iter::once(&identity as _)).map_err(|error| match error {
-            DecryptError::ExcessiveWork { .. } => format!("{name}: its passphrase takes too much work"),
-            _ => format!("wrong passphrase for {name}"),
-        })?;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(self.bytes.len()));
-        reader.read_to_end(&mut bytes).map_err(|error| damaged(error.into()))?;
-        let mut found = Found::default();
-        found.add(&self.place, bytes);
-        match found.problems.pop() {
-            Some(error) => Err(error.to_string()),
-            None => Ok(found),
-        }
-    }
-}
-
-/// What was tried for one wrapped key.
-#[derive(Default)]
-struct Outcome {
-    counts: Vec<(String, usize)>,
-    empty: Vec<String>,
-    problems: Vec<PlaceError>,
-    /// Identities that fit, or might have, and could not be used.
-    refusals: Vec<String>,
-}
-
-impl Outcome {
-    fn saw(&mut self, found: &Found) {
-        for (place, count) in &found.counts {
-            match self.counts.iter_mut().find(|(seen, _)| seen == place) {
-                // A locked file counts for one until it is opened.
-                Some((_, seen)) => *seen = *count,
-                None => self.counts.push((place.clone(), *count)),
-            }
-        }
-        self.empty.extend_from_slice(&found.empty);
-        self.problems.extend_from_slice(&found.problems);
-    }
-
-    fn into_error(self) -> ServiceError {
-        let count: usize = self.counts.iter().map(|(_, count)| count).sum();
-        let mut message = if !self.refusals.is_empty() {
-            self.refusals.join("; ")
-        } else if count > 0 {
-            let places: Vec<_> = self.counts.into_iter().map(|(place, _)| place).collect();
-            format!("no matching identity among the {count} in {}", places.join(", "))
-        } else if self.empty.is_empty() {
-            "no identity at hand".to_owned()
-        } else {
-            format!("no identity found in {}", self.empty.join(", "))
-        };
-        for problem in &self.problems {
-            message.push_str("; ");
-            message.push_str(&problem.0);
-        }
-        let kind = if self.refusals.is_empty() { ServiceErrorKind::NoIdentity } else { ServiceErrorKind::Refused };
-        ServiceError::new(kind, message)
-    }
-}
-
 /// The service in the place where the age crate wants an identity, for one wrapped key.
 struct Opener<'a> {
     service: &'a AgeService,
@@ -536,24 +318,36 @@ impl age::Identity for Opener<'_> {
 fn is_of_small_order(recipient: &str) -> bool {
     let bytes = bech32_decode(recipient, |_| (), |_| Ok(()), |_, bytes| Ok(bytes.collect::<Vec<_>>()));
     let point = bytes.ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    // Every scalar of X25519 is a multiple of 8, so that any one will do.
-    point.is_none_or(|point| !StaticSecret::from([1; 32]).diffie_hellman(&point.into()).was_contributory())
+    point.is_none_or(|mut point| {
+        // As X25519 reads it.
+        point[31] &= 0x7f;
+        SMALL_ORDER.contains(&point)
+    })
 }
 
-/// Most lines of an age file's header: 256 recipients. A wrapped key has one, by hand a few.
-const HEADER_LINES: usize = 512;
+/// All points whose order divides 8, on the curve and its twist: 0, 1, the two of order 8, and p - 1; then p and p + 1, which are
+/// read as 0 and 1.
+const SMALL_ORDER: [[u8; 32]; 7] = [
+    [0; 32],
+    ends(1, 0, 0),
+    [
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09,
+        0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
+    ],
+    [
+        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b, 0x04, 0x44,
+        0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57,
+    ],
+    ends(0xec, 0xff, 0x7f),
+    ends(0xed, 0xff, 0x7f),
+    ends(0xee, 0xff, 0x7f),
+];
 
-/// The bytes of an age file, armoured or not.
-///
-/// The age crate parses a header anew with every line, in quadratic time, so that a long one is refused before.
-fn dearmour(text: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut file = Vec::with_capacity(text.len());
-    ArmoredReader::new(text).read_to_end(&mut file)?;
-    let header = &file[..memchr::memmem::find(&file, b"\n---").unwrap_or(file.len())];
-    if memchr::memchr_iter(b'\n', header).take(HEADER_LINES).count() == HEADER_LINES {
-        return Err(std::io::Error::other("its header is too long"));
-    }
-    Ok(file)
+const fn ends(first: u8, between: u8, last: u8) -> [u8; 32] {
+    let mut bytes = [between; 32];
+    bytes[0] = first;
+    bytes[31] = last;
+    bytes
 }
 
 /// Makes a new identity: the text of an identity file in age-keygen's form, and its recipient.
@@ -580,6 +374,8 @@ mod tests {
     use std::io::Write;
     use std::path::Path;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use age::scrypt;
 
     use super::*;
     use crate::crypt::Kind;
@@ -788,11 +584,19 @@ MI3VN8ibL0T4Q0FN/6pOAAAAFHNlYWwtcHVibGljLXRlc3Qta2V5AQ==
 
     #[test]
     fn recipient_that_shares_its_secret_with_everyone_is_refused() {
-        // 0, 1 and p - 1; there are more, all found in the same way.
-        let (mut one, mut minus_one) = ([0; 32], [0xff; 32]);
-        one[0] = 1;
-        (minus_one[0], minus_one[31]) = (0xec, 0x7f);
-        for point in [[0; 32], one, minus_one] {
+        let is_shared = |point: [u8; 32]| {
+            // Every scalar of X25519 is a multiple of 8, so that any one will do.
+            !x25519_dalek::StaticSecret::from([1; 32]).diffie_hellman(&point.into()).was_contributory()
+        };
+        // No others are near the ends of the range, where those that are read in two ways are.
+        for near in 0..=255 {
+            for point in [ends(near, 0, 0), ends(near, 0xff, 0x7f)] {
+                assert_eq!(is_shared(point), SMALL_ORDER.contains(&point), "{point:?}");
+            }
+        }
+        for mut point in SMALL_ORDER {
+            assert!(is_shared(point));
+            point[31] |= 0x80;
             let text = age_core::primitives::bech32_encode(bech32::Hrp::parse("age").unwrap(), &point);
             let key = Plaintext::from(vec![7; 32]);
             let error = service(&Environment::default()).wrap(&Recipient::Age(text), &key).unwrap().unwrap_err();

@@ -14,7 +14,7 @@ use sha2_10::Sha256;
 use zeroize::Zeroizing;
 
 /// Columns of a line of base64, in the armour as in a stanza.
-const COLUMNS: usize = 64;
+pub(super) const COLUMNS: usize = 64;
 
 /// Bytes of the longest payload that fits in a single chunk.
 pub(super) const PAYLOAD_LIMIT: usize = 64 * 1024;
@@ -33,19 +33,7 @@ pub(super) fn write<E>(
 
     let mut header = "age-encryption.org/v1\n".to_owned();
     for stanza in wrap(&file_key)? {
-        header.push_str("-> ");
-        header.push_str(&stanza.tag);
-        for arg in &stanza.args {
-            header.push(' ');
-            header.push_str(arg);
-        }
-        header.push('\n');
-        // The last line is always a short one, if need be an empty one: it ends the body.
-        let body = BASE64_STANDARD_NO_PAD.encode(&stanza.body);
-        push_lines(&mut header, &body);
-        if body.len() % COLUMNS == 0 {
-            header.push('\n');
-        }
+        push_stanza(&mut header, &stanza);
     }
     header.push_str("---");
     let mac_key = Zeroizing::new(hkdf(&[], b"header", file_key.expose_secret()));
@@ -66,6 +54,23 @@ pub(super) fn write<E>(
     push_lines(&mut armoured, &BASE64_STANDARD.encode(file));
     armoured.push_str("-----END AGE ENCRYPTED FILE-----\n");
     Ok(armoured)
+}
+
+/// Writes a stanza, as it stands in a header and as plugins are spoken to.
+pub(super) fn push_stanza(out: &mut String, stanza: &Stanza) {
+    out.push_str("-> ");
+    out.push_str(&stanza.tag);
+    for arg in &stanza.args {
+        out.push(' ');
+        out.push_str(arg);
+    }
+    out.push('\n');
+    // The last line is always a short one, if need be an empty one: it ends the body.
+    let body = Zeroizing::new(BASE64_STANDARD_NO_PAD.encode(&stanza.body));
+    push_lines(out, &body);
+    if body.len().is_multiple_of(COLUMNS) {
+        out.push('\n');
+    }
 }
 
 fn push_lines(out: &mut String, base64: &str) {

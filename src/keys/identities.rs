@@ -11,11 +11,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use age::{plugin, x25519};
+use age::x25519;
 use age_core::secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
+use super::age_plugin::PluginKey;
 use super::post_quantum;
+use crate::host::process::strip_secrets;
 
 /// Longest identity file that is read, in bytes; sops has the same limit.
 const LIMIT: u64 = 16 << 20;
@@ -236,13 +238,11 @@ fn readable_by_others(_: &std::fs::Metadata) -> bool {
 fn run(command: &str, recipient: &str) -> io::Result<Zeroizing<Vec<u8>>> {
     let words = shell_words::split(command).map_err(|_| io::Error::other("the command has an open quote"))?;
     let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .env("SOPS_AGE_RECIPIENT", recipient)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| io::Error::other(format!("cannot run `{program}`: {e}")))?;
+    let mut command = Command::new(program);
+    // Other identities are no business of it; a seal that it runs would run it again.
+    strip_secrets(&mut command);
+    command.args(arguments).env("SOPS_AGE_RECIPIENT", recipient).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(|e| io::Error::other(format!("cannot run `{program}`: {e}")))?;
     let stdout = child.stdout.take().expect("it is piped");
     // Whatever comes of reading, the child is waited for; a full pipe that is closed ends it.
     let output = read_limited(stdout, 0);
@@ -271,7 +271,7 @@ pub fn public_keys(place: &Place) -> Result<Vec<String>, PlaceError> {
 pub(super) enum Identity {
     X25519(x25519::Identity),
     PostQuantum(Box<post_quantum::Identity>),
-    Plugin(plugin::Identity),
+    Plugin(PluginKey),
 }
 
 /// Reads identities, one a line or (`Source::Text`) separated by any blanks. `#` starts a comment line.
@@ -295,7 +295,7 @@ pub(super) fn parse(text: &[u8], place: &Place) -> Result<Vec<Identity>, PlaceEr
 
 fn parse_one(word: &str) -> Result<Identity, &'static str> {
     if word.starts_with("AGE-PLUGIN-") {
-        word.parse().map(Identity::Plugin).map_err(|_| "malformed plugin identity")
+        PluginKey::identity(word).map(Identity::Plugin).map_err(|_| "malformed plugin identity")
     } else if word.starts_with("AGE-SECRET-KEY-PQ-1") {
         word.parse().map(|id| Identity::PostQuantum(Box::new(id))).map_err(|_| "malformed post-quantum identity")
     } else if word.starts_with("AGE-SECRET-KEY-1") {

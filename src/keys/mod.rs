@@ -5,6 +5,7 @@
 mod age;
 mod age_file;
 mod age_plugin;
+mod found;
 pub mod identities;
 mod post_quantum;
 

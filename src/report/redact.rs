@@ -1,5 +1,45 @@
 //! How much of a secret is shown, in one place for all formats.
 
+use std::str::FromStr;
+
+/// How much of a secret is hidden where one is shown, in percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redaction(u8);
+
+impl Default for Redaction {
+    /// All but what is needed to recognise it.
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl FromStr for Redaction {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let percent = text.parse().ok().filter(|percent| *percent <= 100);
+        percent.map(Self).ok_or_else(|| "a number from 0 to 100 was expected".to_owned())
+    }
+}
+
+impl Redaction {
+    /// How much is hidden.
+    pub(super) fn percent(self) -> u8 {
+        self.0
+    }
+
+    /// A secret with so much of it hidden; what is no text is shown as dots.
+    pub fn of(self, secret: &[u8]) -> String {
+        if self.0 == 100 {
+            return redacted(secret);
+        }
+        let text = String::from_utf8_lossy(secret);
+        let shown = text.chars().count() * usize::from(100 - self.0) / 100;
+        let visible: String = text.chars().take(shown).collect();
+        if self.0 == 0 { visible } else { format!("{visible}{}", "·".repeat(8)) }
+    }
+}
+
 /// A secret with its middle hidden: at most four characters at its start and two at its end, and never more than a quarter of it.
 ///
 /// Bytes that are no printable ASCII are shown as dots.
@@ -14,8 +54,9 @@ pub fn redacted(secret: &[u8]) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::redacted;
+    use super::*;
 
     #[test]
     fn never_more_than_a_quarter_is_shown() {
@@ -25,5 +66,12 @@ mod tests {
             let secret = "x".repeat(length);
             assert!(redacted(secret.as_bytes()).matches('x').count() * 4 <= length);
         }
+    }
+
+    #[test]
+    fn a_percentage_hides_the_end() {
+        let of = |percent: &str| percent.parse::<Redaction>().unwrap().of("0123456789".as_bytes());
+        assert_eq!((of("0"), of("80"), of("100")), ("0123456789".into(), "01········".into(), "········".into()));
+        assert!("101".parse::<Redaction>().is_err() && "-1".parse::<Redaction>().is_err());
     }
 }

@@ -59,7 +59,7 @@ pub enum Severity {
 }
 
 /// An encoding that was undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// Base64, standard or URL-safe.
@@ -79,7 +79,7 @@ pub enum Layer {
 }
 
 /// Why a candidate is what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Note {
     /// A named check passed: the checksum fits.
     CheckPasses(&'static str),

@@ -1,6 +1,9 @@
 //! The joint between the engine and what is found by code instead of by a pattern.
 
-use super::Candidate;
+use std::ops::Range;
+
+use super::decode::{Budget, Inner};
+use super::{Candidate, Note, RuleIndex};
 
 /// Finds credentials that a pattern cannot describe: by grammar, or by the structure of a document.
 ///
@@ -15,7 +18,64 @@ pub trait Detector: Send + Sync {
     /// Adds what it finds in `text`. `hits` are the places where its keywords stand, by offset, none twice.
     ///
     /// Takes time linear in the text at worst, and never panics whatever the bytes.
-    fn find(&self, text: &Text<'_>, hits: &[Hit], found: &mut Vec<Candidate>);
+    fn find(&self, text: &Text<'_>, hits: &[Hit], found: &mut Vec<Candidate>) {
+        let _ = (text, hits, found);
+    }
+
+    /// As [`find`](Self::find), for detectors that see more in a text than candidates: one of the two is written.
+    fn look(&self, text: &Text<'_>, hits: &[Hit], seen: &mut Seen<'_>) {
+        self.find(text, hits, &mut seen.candidates);
+    }
+
+    /// Whether it is asked about every text, also one without any of its keywords.
+    fn always(&self) -> bool {
+        false
+    }
+}
+
+/// What is seen in one text.
+#[derive(Debug)]
+pub struct Seen<'b> {
+    /// What looks like a credential.
+    pub candidates: Vec<Candidate>,
+    /// The texts inside it, to be looked through in turn.
+    pub inner: Vec<Inner>,
+    /// The values that a structure gives a meaning.
+    pub values: Vec<Value>,
+    /// What is encrypted: nothing that stands in it is a find.
+    pub ciphertext: Vec<Range<usize>>,
+    /// What may still be decoded of the outermost text.
+    pub budget: &'b mut Budget,
+}
+
+/// A value of a structured text, and what its place there says of the credentials in it.
+#[derive(Debug)]
+pub struct Value {
+    /// Where it stands.
+    pub span: Range<usize>,
+    /// The keys that lead to it.
+    pub key_path: String,
+    /// What is noted on every credential in it.
+    pub note: Option<Note>,
+    /// What it is as a whole where no rule but a generic one finds a credential in it.
+    pub otherwise: Option<Candidate>,
+}
+
+impl Candidate {
+    /// A credential that is the bytes at `secret`, as sure as its rule says.
+    pub(super) fn at(rule: RuleIndex, secret: Range<usize>, confidence: super::Confidence) -> Self {
+        Self {
+            rule,
+            whole: secret.clone(),
+            secret,
+            decoded: None,
+            layers: Vec::new(),
+            confidence,
+            severity: None,
+            notes: Vec::new(),
+            key_path: None,
+        }
+    }
 }
 
 /// How far a find depends on what surrounds its keyword.

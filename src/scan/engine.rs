@@ -3,9 +3,11 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
+use super::decode::{self, Budget};
 use super::keywords::{Keyword, Keywords};
 use super::pattern::{self, Pattern};
-use super::{Candidate, Detector, Edges, Hit, Reach, Rule, RuleError, RuleIndex, Ruleset, Text};
+use super::weigh::weigh;
+use super::{Candidate, Detector, Hit, Reach, RuleError, RuleIndex, Ruleset, Seen, Text};
 
 /// The rules and detectors in force, ready to look through texts. Shared by all threads.
 pub struct Engine {
@@ -13,6 +15,8 @@ pub struct Engine {
     detectors: Vec<Box<dyn Detector>>,
     keywords: Keywords<Wanted>,
     patterns: Vec<Option<Pattern>>,
+    /// How many encodings are undone one upon the other.
+    layers: usize,
     /// What threads need to look through a text, kept for the next one.
     idle: Mutex<Vec<Scratch>>,
 }
@@ -30,6 +34,10 @@ pub enum Unscanned {
     Unreadable,
     /// More or deeper encodings than are followed.
     TooManyLayers,
+    /// An archive in more archives than are followed.
+    TooDeep,
+    /// An archive of more entries or bytes than are followed.
+    TooMuch,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +58,10 @@ struct Scratch {
 /// A rule is tried at no more places of a text.
 const MAX_TRIES: u32 = 100_000;
 
-/// A text has no more candidates.
+/// As many encodings are undone one upon the other where nothing else is said.
+const LAYERS: usize = 4;
+
+/// A text has no more candidates of rules with a pattern.
 const MAX_CANDIDATES: usize = 10_000;
 
 impl Engine {
@@ -72,7 +83,12 @@ impl Engine {
             }
         }
         keywords.check()?;
-        Ok(Self { rules, detectors, keywords, patterns, idle: Mutex::default() })
+        Ok(Self { rules, detectors, keywords, patterns, layers: LAYERS, idle: Mutex::default() })
+    }
+
+    /// With another limit on how many encodings are undone one upon the other.
+    pub fn with_layers(self, layers: usize) -> Self {
+        Self { layers, ..self }
     }
 
     /// The rules in force.
@@ -82,13 +98,13 @@ impl Engine {
 
     /// Adds the candidates of a text, by offset, and says what was left out.
     pub fn scan(&self, bytes: &[u8], found: &mut Vec<Candidate>) -> Vec<Unscanned> {
-        let mut scratch = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let mut scratch = self.scratch();
         let mut keywords = std::mem::take(&mut scratch.keywords);
         keywords.clear();
         self.find_keywords(bytes, 0..bytes.len(), &mut keywords);
-        let unscanned = self.confirm_with(&mut scratch, bytes, &keywords, found);
+        let unscanned = self.confirm(bytes, &keywords, found);
         scratch.keywords = keywords;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        self.put_back(scratch);
         unscanned
     }
 
@@ -97,18 +113,27 @@ impl Engine {
         self.keywords.find(bytes, range, |keyword| keywords.push(keyword));
     }
 
-    /// Adds the candidates at the keywords of a text, by offset: the second step of a scan.
+    /// Adds the candidates at the keywords of a text and in the texts inside it, by offset: the second step of a scan.
     pub fn confirm(&self, bytes: &[u8], keywords: &[Keyword], found: &mut Vec<Candidate>) -> Vec<Unscanned> {
-        let mut scratch = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        let unscanned = self.confirm_with(&mut scratch, bytes, keywords, found);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        let mut unscanned = Vec::new();
+        let mut budget = Budget::new(self.layers);
+        match decode::utf16(bytes) {
+            // No keyword stands in it as it is.
+            Some(inner) => {
+                let text = Text { bytes: &inner.bytes, depth: 0 };
+                let within = self.look_through(&text, &mut budget, &mut unscanned);
+                found.extend(within.into_iter().map(|candidate| inner.lift(candidate)));
+            }
+            None => found.extend(self.look_at(&Text { bytes, depth: 0 }, keywords, &mut budget, &mut unscanned)),
+        }
+        unscanned.extend(budget.unscanned());
         unscanned
     }
 
     /// How far a keyword's candidates depend on what surrounds it: the widest window of those who want it.
     pub fn reach(&self, keyword: Keyword) -> Reach {
         let reach = |wanted: &Wanted| match wanted {
-            Wanted::Rule { rule, .. } => Reach::Window(self.pattern(*rule).map_or(0, Pattern::reach) + 1),
+            Wanted::Rule { rule, .. } => Reach::Window(self.pattern(*rule).map_or(0, Pattern::reach)),
             Wanted::Detector { detector, .. } => self.detectors[*detector].reach(),
         };
         let widest = |one: Reach, other: Reach| match (one, other) {
@@ -118,25 +143,69 @@ impl Engine {
         self.keywords.wanted_by(keyword.number).iter().map(reach).fold(Reach::Window(0), widest)
     }
 
+    /// The widest window around any keyword, of those that have one.
+    pub fn widest(&self) -> usize {
+        let of_rules = self.rules.iter().filter_map(|(rule, _)| self.pattern(rule)).map(Pattern::reach);
+        let of_detectors = self.detectors.iter().filter_map(|detector| match detector.reach() {
+            Reach::Window(bytes) => Some(bytes),
+            Reach::Document => None,
+        });
+        of_rules.chain(of_detectors).max().unwrap_or(0)
+    }
+
     /// The length of the longest keyword, in bytes.
     pub fn longest_keyword(&self) -> usize {
         self.keywords.longest()
     }
 
-    fn confirm_with(
+    /// The candidates of a text and of the texts inside it.
+    fn look_through(&self, text: &Text<'_>, budget: &mut Budget, unscanned: &mut Vec<Unscanned>) -> Vec<Candidate> {
+        let mut keywords = Vec::new();
+        self.find_keywords(text.bytes, 0..text.bytes.len(), &mut keywords);
+        self.look_at(text, &keywords, budget, unscanned)
+    }
+
+    /// The candidates at the keywords of a text and in the texts inside it.
+    fn look_at(
+        &self,
+        text: &Text<'_>,
+        keywords: &[Keyword],
+        budget: &mut Budget,
+        unscanned: &mut Vec<Unscanned>,
+    ) -> Vec<Candidate> {
+        let always = self.detectors.iter().any(|detector| detector.always());
+        if keywords.is_empty() && !always {
+            return Vec::new();
+        }
+        let mut scratch = self.scratch();
+        scratch.hits.resize_with(self.detectors.len(), Vec::new);
+        let mut candidates = Vec::new();
+        if !self.match_patterns(&mut scratch, text.bytes, keywords, &mut candidates) {
+            unscanned.push(Unscanned::TooManyMatches);
+        }
+        let mut seen = Seen { candidates, inner: Vec::new(), values: Vec::new(), ciphertext: Vec::new(), budget };
+        for (detector, hits) in self.detectors.iter().zip(&mut scratch.hits) {
+            if !hits.is_empty() || detector.always() {
+                hits.sort_unstable_by_key(|hit| (hit.start, hit.end));
+                detector.look(text, hits, &mut seen);
+                hits.clear();
+            }
+        }
+        self.put_back(scratch);
+        decode::settle(&self.rules, text, seen, |inner, budget| self.look_through(inner, budget, unscanned))
+    }
+
+    /// Adds the matches of patterns at keywords, and sorts the keywords of detectors by who wants them. False where some were left
+    /// out, as there are too many.
+    fn match_patterns(
         &self,
         scratch: &mut Scratch,
         bytes: &[u8],
         keywords: &[Keyword],
         found: &mut Vec<Candidate>,
-    ) -> Vec<Unscanned> {
-        if keywords.is_empty() {
-            return Vec::new();
-        }
-        let before = found.len();
-        let mut too_many = false;
+    ) -> bool {
+        let mut is_whole = true;
         scratch.patterns.resize_with(self.patterns.len(), || None);
-        scratch.hits.resize_with(self.detectors.len(), Vec::new);
         scratch.tried.clear();
         scratch.tried.resize(self.patterns.len(), 0);
         for &Keyword { start, end, number } in keywords {
@@ -149,48 +218,36 @@ impl Engine {
                             continue;
                         }
                         scratch.tried[at] += 1;
-                        if scratch.tried[at] > MAX_TRIES || found.len() - before >= MAX_CANDIDATES {
-                            too_many = true;
+                        if scratch.tried[at] > MAX_TRIES || found.len() >= MAX_CANDIDATES {
+                            is_whole = false;
                             continue;
                         }
                         let Some(pattern) = self.pattern(rule) else { continue };
                         if let Some(matched) = pattern.find(bytes, start..end, &mut scratch.patterns[at]) {
-                            self.accept(rule, bytes, matched, found);
+                            self.accept(rule, pattern, bytes, matched, found);
                         }
                     }
                 }
             }
         }
-        let text = Text { bytes, depth: 0 };
-        for (detector, hits) in self.detectors.iter().zip(&mut scratch.hits) {
-            if !hits.is_empty() {
-                hits.sort_unstable_by_key(|hit| (hit.start, hit.end));
-                detector.find(&text, hits, found);
-                hits.clear();
-            }
-        }
-        let place = |one: &Candidate| (one.secret.start, one.secret.end, one.rule, one.whole.start, one.whole.end);
-        found[before..].sort_by_key(place);
         // A match that holds two keywords was found at each.
-        let mut last = None;
-        let mut at = 0;
-        found.retain(|candidate| {
-            at += 1;
-            let this = place(candidate);
-            let is_new = at <= before || last != Some(this);
-            last = Some(this);
-            is_new
-        });
-        if too_many { vec![Unscanned::TooManyMatches] } else { Vec::new() }
+        let place = |one: &Candidate| (one.secret.start, one.secret.end, one.rule, one.whole.start, one.whole.end);
+        found.sort_by_key(place);
+        found.dedup_by_key(|one| place(one));
+        is_whole
     }
 
     /// Adds a match, if what the rule asks beyond its pattern holds.
-    fn accept(&self, rule: RuleIndex, bytes: &[u8], matched: pattern::Found, found: &mut Vec<Candidate>) {
-        let written: &Rule = self.rules.rule(rule);
-        if !edges_allow(written.edges, bytes, &matched.secret) {
-            return;
-        }
-        found.push(Candidate {
+    fn accept(
+        &self,
+        rule: RuleIndex,
+        pattern: &Pattern,
+        bytes: &[u8],
+        matched: pattern::Found,
+        found: &mut Vec<Candidate>,
+    ) {
+        let written = self.rules.rule(rule);
+        let mut candidate = Candidate {
             rule,
             whole: matched.whole,
             secret: matched.secret,
@@ -200,7 +257,18 @@ impl Engine {
             severity: None,
             notes: Vec::new(),
             key_path: None,
-        });
+        };
+        if weigh(written, pattern.dropped(), bytes, &mut candidate) {
+            found.push(candidate);
+        }
+    }
+
+    fn scratch(&self) -> Scratch {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn put_back(&self, scratch: Scratch) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
     }
 
     fn pattern(&self, rule: RuleIndex) -> Option<&Pattern> {
@@ -208,22 +276,10 @@ impl Engine {
     }
 }
 
-fn edges_allow(edges: Edges, bytes: &[u8], secret: &Range<usize>) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let token = |byte: u8| word(byte) || b"-+/=.".contains(&byte);
-    let before = secret.start.checked_sub(1).map(|at| bytes[at]);
-    let behind = bytes.get(secret.end).copied();
-    let mut around = before.into_iter().chain(behind);
-    match edges {
-        Edges::Word => !around.any(word),
-        Edges::Token => !around.any(token),
-        Edges::None => true,
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::Rule;
     use super::*;
 
     fn engine(rules: &str) -> Engine {

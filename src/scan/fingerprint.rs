@@ -32,6 +32,16 @@ impl Fingerprint {
         Self(bytes)
     }
 
+    /// The fingerprint of all its 26 digits, as it is printed; in any case.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut number: u128 = 0;
+        for byte in text.bytes().map(|byte| byte.to_ascii_lowercase()) {
+            let digit = DIGITS.iter().position(|digit| *digit == byte)?;
+            number = number.checked_mul(32)?.checked_add(digit as u128)?;
+        }
+        (text.len() == 26).then(|| Self(number.to_be_bytes()))
+    }
+
     /// The first digits, to say and to type: `F-7hq2-k3`.
     pub fn short(&self) -> String {
         let digits = self.digits();
@@ -61,5 +71,60 @@ impl fmt::Display for Fingerprint {
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(salt: &[u8], rule: &str, secret: &str) -> String {
+        Fingerprint::new(&Salt(salt.to_vec()), rule, secret.as_bytes()).to_string()
+    }
+
+    /// People keep these in files: they may not change within version 1.
+    #[test]
+    fn fingerprints_are_stable() {
+        assert_eq!(of(b"", "generic-password", "hunter2"), "1s3hmh24zqfqjvw2c9269d7tn1");
+        assert_eq!(of(b"pepper", "generic-password", "hunter2"), "0tzrydr4c3n3309dx6641kn5nm");
+        assert_eq!(of(b"", "", ""), "22b8ae8qk5tmvwyt063ykwj2gs");
+    }
+
+    #[test]
+    fn every_part_counts_and_none_runs_into_the_next() {
+        let all = [of(b"", "ab", "c"), of(b"", "a", "bc"), of(b"a", "b", "c"), of(b"ab", "", "c"), of(b"", "ab", "C")];
+        for (at, one) in all.iter().enumerate() {
+            assert!(!all[at + 1..].contains(one));
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_parsed() {
+        for number in [0, 1, u128::MAX, 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef] {
+            let one = Fingerprint(number.to_be_bytes());
+            assert_eq!(Fingerprint::parse(&one.to_string()), Some(one));
+            assert_eq!(Fingerprint::parse(&one.to_string().to_uppercase()), Some(one));
+        }
+        for bad in
+            ["", "F-7hq2-k3", "zzzzzzzzzzzzzzzzzzzzzzzzzz", "0000000000000000000000000u", "00000000000000000000000000é"]
+        {
+            assert_eq!(Fingerprint::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn six_digits_or_more_name_it() {
+        let one = Fingerprint::new(&Salt::default(), "r", b"s");
+        let (short, long) = (one.short(), one.to_string());
+        assert_eq!(short.len(), "F-7hq2-k3".len());
+        for typed in
+            [&short, &long, &short.to_lowercase(), &long.to_uppercase(), &format!("fp:{long}"), &long[..9].to_owned()]
+        {
+            assert!(one.is_meant_by(typed), "{typed}");
+        }
+        let other = Fingerprint::new(&Salt::default(), "r", b"t").to_string();
+        for typed in ["", "F-", &long[..5], &other, &format!("{long}0"), "F-ü"] {
+            assert!(!one.is_meant_by(typed), "{typed}");
+        }
     }
 }

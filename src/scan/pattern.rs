@@ -9,6 +9,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::weigh::{self, Dropped};
 use super::{Rule, RuleError};
 
 /// A rule's pattern.
@@ -18,6 +19,10 @@ pub struct Pattern {
     max_len: usize,
     /// Every match starts with one of the rule's keywords, so that it need not be looked for.
     starts_with_keyword: bool,
+    /// What a match may not be.
+    dropped: Dropped,
+    /// How much is looked at around a match, in bytes.
+    margin: usize,
     compiled: OnceLock<Compiled>,
 }
 
@@ -29,8 +34,8 @@ pub struct Scratch {
 
 struct Compiled {
     regex: Regex,
-    /// The group that holds the credential.
-    group: usize,
+    /// The group that holds the credential, where it has a name for it.
+    group: Option<usize>,
 }
 
 /// The longest match of a pattern that has no bound, where its rule states none.
@@ -50,17 +55,24 @@ impl Pattern {
         let begins = |start: &Vec<u8>| keywords.iter().any(|word| start.starts_with(word.as_bytes()));
         let longest = keywords.iter().map(String::len).max().unwrap_or(0);
         let starts_with_keyword = starts(&parsed, longest).iter().all(begins);
-        Ok(Some(Self { text: text.clone(), max_len, starts_with_keyword, compiled: OnceLock::new() }))
+        let dropped = Dropped::default();
+        let margin = weigh::margin(rule);
+        Ok(Some(Self { text: text.clone(), max_len, starts_with_keyword, dropped, margin, compiled: OnceLock::new() }))
     }
 
-    /// How far from a keyword a match can begin or end, in bytes.
+    /// How far from a keyword a match depends on the text, in bytes.
     pub fn reach(&self) -> usize {
-        self.max_len
+        self.max_len + self.margin
+    }
+
+    /// What a match may not be.
+    pub fn dropped(&self) -> &Dropped {
+        &self.dropped
     }
 
     /// The match that holds the keyword at `keyword`, and the credential in it.
     ///
-    /// It depends on no more than [`reach`](Self::reach) bytes before and behind the keyword, and one byte more at each end.
+    /// It depends on no more than [`reach`](Self::reach) bytes before and behind the keyword.
     pub fn find(&self, text: &[u8], keyword: Range<usize>, scratch: &mut Option<Scratch>) -> Option<Found> {
         let Compiled { regex, group } = self.compiled();
         let Scratch { cache, captures } =
@@ -89,7 +101,10 @@ impl Pattern {
             if whole.start > keyword.start {
                 return None;
             }
-            let secret = captures.get_group(*group).map_or(whole.clone(), |group| group.start..group.end);
+            let mut groups = (1..captures.group_len()).filter(|at| group.is_none_or(|named| named == *at));
+            // Without a name, the first that took part in the match.
+            let secret = groups.find_map(|at| captures.get_group(at));
+            let secret = secret.map_or(whole.clone(), |group| group.start..group.end);
             return Some(Found { whole, secret });
         }
     }
@@ -100,8 +115,7 @@ impl Pattern {
             let built = Regex::builder().syntax(syntax).configure(Regex::config().utf8_empty(false)).build(&self.text);
             let regex = built.expect("the pattern was parsed when the rule was");
             let groups = regex.group_info();
-            let named = groups.to_index(regex_automata::PatternID::ZERO, "secret");
-            let group = named.unwrap_or_else(|| usize::from(regex.captures_len() > 1));
+            let group = groups.to_index(regex_automata::PatternID::ZERO, "secret");
             Compiled { regex, group }
         })
     }
@@ -240,7 +254,7 @@ mod tests {
 
     #[test]
     fn bound_is_the_patterns_own() {
-        assert_eq!(pattern("'ghp_'", "ghp_[a-z]{36}").reach(), 40);
-        assert_eq!(pattern("'ghp_'", "ghp_[a-z]+").reach(), 512);
+        assert_eq!(pattern("'ghp_'", "ghp_[a-z]{36}").max_len, 40);
+        assert_eq!(pattern("'ghp_'", "ghp_[a-z]+").max_len, 512);
     }
 }

@@ -1,7 +1,14 @@
 //! One text after the other: candidates, judged, into findings. What all sources of texts call.
 
+use std::ops::Range;
+
+use gix::bstr::ByteSlice as _;
+
+use super::decode::Decode;
+use super::generic::Generic;
 use super::judge::{Where, judge};
-use super::{Engine, Findings, Source, Unscanned};
+use super::structure::detectors;
+use super::{Candidate, Content, Engine, Findings, RuleError, Ruleset, Source, Specificity, Unscanned};
 
 /// What looks through texts, as the settings of this run say. Shared by all threads.
 pub struct Scanner {
@@ -16,32 +23,127 @@ pub struct Coverage {
     pub texts: usize,
     /// Their bytes.
     pub bytes: u64,
+    /// Of those, how many are binary, so that only what has a shape of its own was looked for.
+    pub binary: usize,
+    /// Pictures, sounds, films and fonts, which were not looked through.
+    pub skipped: usize,
     /// What was left out, and why: an incomplete scan.
     pub unscanned: Vec<(Source, Unscanned)>,
 }
 
+/// A part of a text that is too long to be looked through at once, or a whole one.
+#[derive(Debug, Clone)]
+pub struct Window<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// What kind of bytes the whole text is.
+    pub content: Content,
+    /// Where the secrets begin that count: those outside are found in the part before or behind.
+    pub own: Range<usize>,
+    /// Where it begins in the text.
+    pub starts: Start,
+}
+
+/// A place in a text: how much of it stands before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Start {
+    /// Bytes.
+    pub offset: usize,
+    /// Ends of lines.
+    pub lines: usize,
+    /// Characters, since the last end of a line.
+    pub columns: usize,
+}
+
 impl Scanner {
+    /// A scanner by these rules and all that finds by code. `now` is in seconds since 1970: what ended before it is expired.
+    pub fn new(rules: Ruleset, now: i64, decode: Decode) -> Result<Self, RuleError> {
+        let mut detectors = detectors(&rules, now, decode);
+        detectors.push(Box::new(Generic::new(&rules)));
+        Ok(Self { engine: Engine::new(rules, detectors)? })
+    }
+
     /// Looks through a text and adds what it finds.
     pub fn scan(&self, source: &Source, bytes: &[u8], findings: &mut Findings, coverage: &mut Coverage) {
+        self.scan_part(source, &Window::whole(bytes), findings, coverage);
+    }
+
+    /// Looks through a part of a text and adds what it finds there.
+    pub fn scan_part(&self, source: &Source, part: &Window<'_>, findings: &mut Findings, coverage: &mut Coverage) {
+        if !coverage.count(part) {
+            return;
+        }
         let mut candidates = Vec::new();
-        let unscanned = self.engine.scan(bytes, &mut candidates);
-        coverage.texts += 1;
-        coverage.bytes += bytes.len() as u64;
+        let unscanned = self.engine.scan(part.bytes, &mut candidates);
         coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
+        self.add(source, part, candidates, findings);
+    }
+
+    /// Adds the candidates of a part of a text that was looked through, where they hold in this place.
+    pub fn add(&self, source: &Source, part: &Window<'_>, mut candidates: Vec<Candidate>, findings: &mut Findings) {
+        let rules = self.engine.rules();
+        let is_first = part.starts.offset == 0;
+        let is_generic = |rule| rules.rule(rule).specificity() == Specificity::Generic;
+        if part.content == Content::Binary {
+            candidates.retain(|candidate| !is_generic(candidate.rule));
+        }
         if candidates.is_empty() {
             return;
         }
-        let place = Where { path: source.path().map(|path| path.as_ref()), bytes };
-        let judged = judge(self.engine.rules(), place, candidates);
-        findings.add(self.engine.rules(), source, bytes, judged);
+        let place = Where { path: source.path().map(|path| path.as_ref()), bytes: part.bytes };
+        let judged = judge(rules, place, candidates);
+        if is_first && part.own.end >= part.bytes.len() {
+            return findings.add(rules, source, part.bytes, judged);
+        }
+        // Those of other parts are taken out only now, as no excerpt may show them.
+        let mut found = findings.none();
+        found.add(rules, source, part.bytes, judged);
+        found.keep_own(&part.own, part.starts);
+        findings.merge(found);
+    }
+}
+
+impl Start {
+    /// The place behind further bytes of the text.
+    pub fn behind(self, bytes: &[u8]) -> Self {
+        let last = memchr::memrchr(b'\n', bytes);
+        Self {
+            offset: self.offset + bytes.len(),
+            lines: self.lines + memchr::memchr_iter(b'\n', bytes).count(),
+            columns: last.map_or(self.columns, |_| 0) + bytes[last.map_or(0, |at| at + 1)..].chars().count(),
+        }
+    }
+}
+
+impl<'a> Window<'a> {
+    /// A whole text.
+    pub fn whole(bytes: &'a [u8]) -> Self {
+        Self { bytes, content: Content::of(bytes), own: 0..usize::MAX, starts: Start::default() }
     }
 }
 
 impl Coverage {
+    /// Counts a part of a text; whether it is to be looked through.
+    pub fn count(&mut self, part: &Window<'_>) -> bool {
+        let is_first = usize::from(part.starts.offset == 0);
+        if part.content == Content::Media {
+            self.skipped += is_first;
+            return false;
+        }
+        self.texts += is_first;
+        self.bytes += part.own.end.min(part.bytes.len()).saturating_sub(part.own.start) as u64;
+        if part.content == Content::Binary {
+            self.binary += is_first;
+        }
+        true
+    }
+
     /// Adds what another thread looked through.
     pub fn merge(&mut self, other: Self) {
         self.texts += other.texts;
         self.bytes += other.bytes;
+        self.binary += other.binary;
+        self.skipped += other.skipped;
         self.unscanned.extend(other.unscanned);
     }
 }

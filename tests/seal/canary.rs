@@ -106,6 +106,8 @@ fn planted() -> (Folder, Vec<&'static str>) {
     let editor = "#!/bin/sh\ntr '\\0' ' ' < /proc/$PPID/cmdline >> seen.txt\necho \"$@\" >> seen.txt\nenv >> seen.txt\nsed -i 's/x/y/' \"$1\"\n";
     let editor = folder.write("editor.sh", editor);
     std::fs::set_permissions(editor, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // By this rule everything that is planted is found.
+    folder.write("canary.toml", "[[rule]]\nid = \"canary\"\nprovider = \"Test\"\ntitle = \"bird\"\nseverity = \"high\"\nkeywords = [\"kingfisher\"]\npattern = 'canary%.{6,8}/kingfisher'\n");
     folder.program("git", ["init", "-q"]).ok();
     folder.program("git", ["add", "sealed"]).ok();
     folder.program("git", ["-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qm", "x"]).ok();
@@ -115,7 +117,7 @@ fn planted() -> (Folder, Vec<&'static str>) {
 }
 
 /// Every command with what it is run with; whether it may print the secret is in [`may_print`].
-const ROWS: [(&str, &[&[&str]]); 18] = [
+const ROWS: [(&str, &[&[&str]]); 20] = [
     ("init", &[&["init"]]),
     (
         "encrypt",
@@ -190,6 +192,25 @@ const ROWS: [(&str, &[&[&str]]); 18] = [
     ("unset", &[&["unset", "sealed/x.yaml", "nothing"], &["unset", "sealed/x.yaml", "list[0]"]]),
     ("get", &[&["get", "sealed/x.yaml", "a"], &["get", "sealed/x.yaml", "a.b"], &["get", "sealed/tampered.yaml", "a"]]),
     ("diff", &[&["diff"], &["diff", "sealed/x.yaml"]]),
+    (
+        "scan",
+        &[
+            &["scan", "--settings", "canary.toml"],
+            &["scan", "--settings", "canary.toml", "--format", "json", "--stats"],
+            &["scan", "--settings", "canary.toml", "--format", "sarif"],
+            &["scan", "--settings", "canary.toml", "--format", "html", "-o", "csv:report.csv"],
+            &["scan", "--settings", "canary.toml", "--redact=50"],
+            &["scan", "--settings", "canary.toml", "--show-secrets"],
+            &["scan", "--settings", "canary.toml", "--commits", "HEAD"],
+            &["scan", "--settings", "canary.toml", "--staged"],
+            &["scan", "--settings", "plain.yaml"],
+            &["scan", "--rules", "plain.yaml"],
+            &["scan", "--baseline", "plain.json"],
+            &["scan", "--archive", "plain.bin"],
+            &["scan", "baseline", "write", "--settings", "canary.toml", "--file", "known.json"],
+        ],
+    ),
+    ("hook", &[&["hook", "run", "pre-commit"], &["hook", "run", "commit-msg", "plain.yaml"], &["hook", "status"]]),
 ];
 
 /// Whether a command's stdout is the plain text: that is what it is for.

@@ -247,7 +247,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
 
 proptest! {
     // The same documents in every run, so that what fails fails again; PROPTEST_CASES makes it more of them.
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, max_global_rejects: 1 << 20, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
     fn every_change_to_a_random_document_is_that_change_alone(

@@ -75,23 +75,109 @@ fn an_editor_may_put_another_file_in_its_place() {
     assert_eq!(plain(&folder, "f.yaml"), PLAIN.replace("hunter2", "n3w"));
 }
 
+const DRAFT: &str = "f.yaml.seal-draft";
+
 #[test]
-fn a_text_that_is_broken_is_refused_with_its_place_but_not_its_words() {
+fn a_text_that_is_broken_is_kept_sealed_and_can_be_gone_on_with() {
     let folder = sealed(PLAIN);
     let before = folder.read("f.yaml");
-    let ran = edit(&folder, "echo $1 > where; echo 'z: \"hunter3' >> $1").exits(8);
-    assert!(ran.stderr_text().contains("line ") && !ran.stderr_text().contains("hunter3"), "{ran}");
+    let ran = edit(&folder, "echo $1 > where; sed -i 's/hunter2/n3w/' $1; echo 'z: \"hunter3' >> $1").exits(8);
+    let said = ran.stderr_text();
+    assert!(said.contains("line ") && said.contains("kept, sealed") && !said.contains("hunter3"), "{ran}");
+    assert!(said.contains("hint: go on with it: seal edit --resume f.yaml"), "{ran}");
     assert!(folder.read("f.yaml") == before);
     assert_gone(&folder);
-    edit(&folder, "exit 3").exits(8);
-    assert!(folder.read("f.yaml") == before);
+    let draft = String::from_utf8(folder.read(DRAFT)).unwrap();
+    assert!(draft.contains("ENC[AES256_GCM") && !draft.contains("hunter") && !draft.contains("n3w"), "{draft}");
+
+    // It is not forgotten, and not overwritten by another.
+    let ran = edit(&folder, "touch edited").exits(7);
+    assert!(ran.stderr_text().contains("--resume") && !folder.path("edited").exists(), "{ran}");
+    // Still broken it stays; mended it is saved, and then it is gone.
+    let resume = |script: &str| with_editor(&folder, &["edit", "--resume", "f.yaml"], script).run();
+    resume("grep -q hunter3 $1 && grep -q n3w $1").exits(8);
+    assert!(folder.read("f.yaml") == before && folder.path(DRAFT).exists());
+    resume("sed -i '$d' $1").exits(0);
+    assert_eq!(plain(&folder, "f.yaml"), PLAIN.replace("hunter2", "n3w"));
+    assert!(!folder.path(DRAFT).exists());
+    let ran = resume("true").exits(8);
+    assert!(ran.stderr_text().contains("no draft"), "{ran}");
 }
 
 #[test]
-fn a_file_that_was_changed_meanwhile_is_not_overwritten() {
+fn a_draft_opens_for_the_files_readers_only_and_in_sops_too() {
     let folder = sealed(PLAIN);
-    let ran = edit(&folder, "echo '# by another' >> f.yaml; sed -i 's/hunter2/n3w/' $1").exits(7);
-    assert!(folder.read("f.yaml").ends_with(b"# by another\n"), "{ran}");
+    edit(&folder, "printf 'z: [\\n' > $1").exits(8);
+    folder.seal(["edit", "--resume", "f.yaml"]).env("EDITOR", "true").run().exits(4);
+    let words = ["decrypt", "--input-type", "binary", "--output-type", "binary", DRAFT];
+    if let Some(sops) = folder.peer("sops", words) {
+        assert_eq!(with_key(sops).ok(), format!("5\nz: [\n{PLAIN}").as_bytes());
+    }
+    // Dropped, it is gone.
+    std::fs::remove_file(folder.path(DRAFT)).unwrap();
+    edit(&folder, "true").exits(0);
+}
+
+#[test]
+fn an_editor_that_fails_changes_nothing() {
+    let folder = sealed(PLAIN);
+    let before = folder.read("f.yaml");
+    edit(&folder, "echo $1 > where; sed -i 's/hunter2/n3w/' $1; exit 3").exits(8);
+    assert!(folder.read("f.yaml") == before && !folder.path(DRAFT).exists());
+    assert_gone(&folder);
+}
+
+/// A shell line that changes a value of `f.yaml` as another run of seal would.
+fn meanwhile(path: &str, value: &str) -> String {
+    let key = repository("tests/sops/keys/keys.txt");
+    let seal = env!("CARGO_BIN_EXE_seal");
+    format!("printf '{value}' | SOPS_AGE_KEY_FILE={} {seal} -q set --value-stdin f.yaml {path}", key.display())
+}
+
+#[test]
+fn what_was_changed_meanwhile_is_merged_in() {
+    let folder = sealed(PLAIN);
+    let before = folder.read("f.yaml");
+    let script = format!("{}; sed -i 's/hunter2/n3w/' $1", meanwhile("'l[1]'", "theirs"));
+    let ran = edit(&folder, &script).exits(0);
+    let said = ran.stderr_text();
+    assert!(said.contains("changed  a") && said.contains("merged   1 change of another program"), "{ran}");
+    let after = plain(&folder, "f.yaml");
+    assert_eq!(after, PLAIN.replace("hunter2", "n3w").replace("\"y\"", "\"theirs\""));
+    let (old, new) = (ciphertexts(&before), ciphertexts(&folder.read("f.yaml")));
+    assert!(old[2] == new[2], "what neither changed keeps its ciphertext");
+
+    // Both did the same: nothing is in conflict.
+    let script = format!("{}; sed -i 's/n3w/both/' $1", meanwhile("a", "both"));
+    edit(&folder, &script).exits(0);
+    assert!(plain(&folder, "f.yaml").starts_with("a: both # c\n"));
+}
+
+#[test]
+fn what_both_changed_is_not_decided_and_not_lost() {
+    let folder = sealed(PLAIN);
+    let script = format!("{}; {}; sed -i 's/hunter2/mine/' $1", meanwhile("a", "theirs"), meanwhile("b", "other"));
+    let ran = edit(&folder, &script).exits(7);
+    let said = ran.stderr_text();
+    assert!(said.contains("both changed  a\n") && said.contains("kept, sealed") && !said.contains("mine"), "{ran}");
+    assert_eq!(plain(&folder, "f.yaml"), PLAIN.replace("hunter2", "theirs").replace("same", "other"));
+    // Gone on with, it is a merge, and theirs is replaced knowingly.
+    let resume = |script: &str| with_editor(&folder, &["edit", "--resume", "f.yaml"], script).run();
+    resume("grep -q mine $1 && grep -q other $1").exits(0);
+    assert_eq!(plain(&folder, "f.yaml"), PLAIN.replace("hunter2", "mine").replace("same", "other"));
+}
+
+#[test]
+fn a_file_that_no_longer_opens_costs_no_text() {
+    for (damage, code) in [("rm f.yaml", 8), ("echo x: > f.yaml", 3), ("sed -i 's/mac: ENC.A/mac: ENC[B/' f.yaml", 5)] {
+        let folder = sealed(PLAIN);
+        let before = folder.read("f.yaml");
+        let ran = edit(&folder, &format!("{damage}; sed -i 's/hunter2/n3w/' $1")).exits(code);
+        assert!(ran.stderr_text().contains("kept, sealed"), "{ran}");
+        folder.write("f.yaml", before);
+        with_editor(&folder, &["edit", "--resume", "f.yaml"], "true").run().exits(0);
+        assert_eq!(plain(&folder, "f.yaml"), PLAIN.replace("hunter2", "n3w"));
+    }
 }
 
 #[test]
@@ -135,6 +221,14 @@ fn a_new_file_starts_as_a_secret_and_follows_its_rule() {
     let sealed = String::from_utf8(folder.read("db.new.yaml")).unwrap();
     assert!(sealed.contains("kind: Secret") && !sealed.contains("hunter2"));
 
+    // What cannot be encrypted yet is kept for the readers that the rule names.
+    std::fs::remove_file(folder.path("db.new.yaml")).unwrap();
+    new("sed -i 's/password: \"\"/password: hunter2/' $1; echo 'x: [' >> $1").exits(8);
+    assert!(!folder.path("db.new.yaml").exists());
+    assert!(!String::from_utf8(folder.read("db.new.yaml.seal-draft")).unwrap().contains("kind"));
+    with_editor(&folder, &["edit", "--resume", "db.new.yaml"], "sed -i '$d' $1; echo 'x: 1' >> $1").run().exits(0);
+    assert!(plain(&folder, "db.new.yaml").ends_with("x: 1\n") && !folder.path("db.new.yaml.seal-draft").exists());
+
     // Without a rule there is no use in typing.
     let ran = with_editor(&folder, &["edit", "other.yaml"], "touch typed").run().exits(3);
     assert!(!folder.path("typed").exists(), "{ran}");
@@ -156,6 +250,32 @@ fn recipients_can_be_changed_in_the_envelope() {
     let before = folder.read("f.yaml");
     with_editor(&folder, &["edit", "-s", "f.yaml"], "sed -i '/^sops:/,$d' $1").run().exits(8);
     assert!(folder.read("f.yaml") == before);
+}
+
+#[test]
+fn a_binary_file_with_its_envelope_is_edited_as_json() {
+    let folder = Folder::new();
+    folder.write("f.txt", "two \"words\"\nhunter2\n");
+    folder.seal(["encrypt", "-i", "--age", &recipient(), "f.txt"]).ok();
+    let show = |script: &str| with_editor(&folder, &["edit", "-s", "f.txt"], script).run();
+    show("cp $1 shown").exits(0);
+    if let Some(sops) = folder.peer("sops", ["edit", "-s", "f.txt"]) {
+        let path = folder.write("sops-editor", "#!/bin/sh\ncp \"$1\" shown-by-sops\n");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        with_key(sops).env("SOPS_EDITOR", path).run().exits(200);
+        let read = |name: &str| serde_json::from_slice::<serde_json::Value>(&folder.read(name)).unwrap();
+        let (ours, theirs) = (read("shown"), read("shown-by-sops"));
+        assert_eq!((&ours["data"], &ours["sops"]["age"]), (&theirs["data"], &theirs["sops"]["age"]));
+    }
+    show("sed -i 's/hunter2/n3w/' $1").exits(0);
+    assert_eq!(plain(&folder, "f.txt"), "two \"words\"\nn3w\n");
+    show("sed -i '/\"data\"/d' $1").exits(8);
+    std::fs::remove_file(folder.path("f.txt.seal-draft")).unwrap();
+
+    folder.write("g.bin", b"\xff\xfe");
+    folder.seal(["encrypt", "-i", "--age", &recipient(), "g.bin"]).ok();
+    with_editor(&folder, &["edit", "-s", "g.bin"], "true").run().exits(3);
+    with_editor(&folder, &["edit", "g.bin"], "printf x > $1").run().exits(0);
 }
 
 #[test]
@@ -209,13 +329,18 @@ pub fn at_terminal(folder: &Folder, args: &str, script: &str, typed: &str) -> Op
 }
 
 #[test]
-fn at_a_terminal_a_broken_text_can_be_mended_or_discarded() {
+fn at_a_terminal_a_broken_text_can_be_mended_or_kept_or_discarded() {
     let folder = sealed(PLAIN);
     let before = folder.read("f.yaml");
     let script = "if test -e broken; then grep -q hunter3 $1 && sed -i '$d' $1; else touch broken; sed -i 's/hunter2/n3w/' $1; echo 'z: \"hunter3' >> $1; fi";
     let Some(ran) = at_terminal(&folder, "edit f.yaml", script, "d\n") else { return };
     ran.exits(8);
     assert!(folder.read("f.yaml") == before);
+    assert!(!folder.path(DRAFT).exists());
+    std::fs::remove_file(folder.path("broken")).unwrap();
+    at_terminal(&folder, "edit f.yaml", script, "s\n").unwrap().exits(8);
+    assert!(folder.read("f.yaml") == before && folder.path(DRAFT).exists());
+    std::fs::remove_file(folder.path(DRAFT)).unwrap();
     std::fs::remove_file(folder.path("broken")).unwrap();
     let ran = at_terminal(&folder, "edit f.yaml", script, "what\ne\n").unwrap().exits(0);
     assert!(ran.stdout_text().contains("line 6"), "{ran}");
@@ -223,14 +348,19 @@ fn at_a_terminal_a_broken_text_can_be_mended_or_discarded() {
 }
 
 #[test]
-fn at_a_terminal_a_text_survives_that_the_file_was_changed_meanwhile() {
+fn at_a_terminal_a_conflict_is_edited_again_as_a_merge() {
     let folder = sealed(PLAIN);
-    folder.write("other", "b: other\n");
-    let script = "test -e again && exit; touch again; sed -i 's/hunter2/n3w/' $1; echo '# by another' >> f.yaml";
-    let Some(ran) = at_terminal(&folder, "edit f.yaml", script, "e\n") else { return };
+    let script = format!(
+        "if test -e again; then cp $1 merged; exit; fi; touch again; sed -i 's/hunter2/ours/' $1; {}; {}",
+        meanwhile("a", "theirs"),
+        meanwhile("b", "other")
+    );
+    let Some(ran) = at_terminal(&folder, "edit f.yaml", &script, "e\n") else { return };
     let ran = ran.exits(0);
-    assert!(ran.stdout_text().contains("changed"), "{ran}");
-    assert!(plain(&folder, "f.yaml").starts_with("a: n3w # c\n"));
+    assert!(ran.stdout_text().contains("both changed  a"), "{ran}");
+    let merged = PLAIN.replace("hunter2", "ours").replace("same", "other");
+    assert_eq!(String::from_utf8(folder.read("merged")).unwrap(), merged);
+    assert_eq!(plain(&folder, "f.yaml"), merged);
 }
 
 #[test]

@@ -117,3 +117,53 @@ fn assert_gone(folder: &Folder) {
     let path = PathBuf::from(String::from_utf8(folder.read("where")).unwrap().trim());
     assert!(path.is_absolute() && !path.exists() && !path.parent().unwrap().exists(), "{}", path.display());
 }
+
+/// A plugin that "wraps" by handing the file key back, and notes its environment and folder beside itself.
+const PLUGIN: &str = r#"#!/bin/sh
+(pwd; env) > "${0%/*}/saw$1"
+while read -r line; do
+  case "$line" in
+    "-> wrap-file-key" | "-> recipient-stanza 0 rot x") read -r key ;;
+    "-> done") read -r _; break ;;
+  esac
+done
+case "$1" in
+  *recipient-v1) printf -- '-> recipient-stanza 0 rot x\n%s\n' "$key" ;;
+  *identity-v1) printf -- '-> file-key 0\n%s\n' "$key" ;;
+esac
+read -r _; read -r _
+printf -- '-> done\n\n'
+"#;
+
+#[test]
+fn plugins_and_key_commands_see_no_identities() {
+    let folder = Folder::new();
+    let plugin = folder.write("bin/age-plugin-rot", PLUGIN);
+    let command = folder.write("bin/keys", "#!/bin/sh\nenv > \"${0%/*}/saw-command\"\ncat \"${0%/*}/identity\"\n");
+    for program in [&plugin, &command] {
+        std::fs::set_permissions(program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let key = |prefix: &str| {
+        age_core::primitives::bech32_encode(bech32::Hrp::parse(prefix).expect("plain letters"), b"handle")
+    };
+    let identity = key("AGE-PLUGIN-ROT-").to_uppercase();
+    folder.write("bin/identity", &identity);
+    folder.write("f.yaml", "a: hunter2\n");
+    let path = format!("{}:{}", folder.path("bin").display(), std::env::var("PATH").unwrap());
+    let canary = "AGE-SECRET-KEY-1CANARY";
+    let seal = |words: &[&str]| {
+        let step = folder.seal(words).env("PATH", &path).env("HARMLESS", "kept").env("SEAL_AGE_KEY", canary);
+        step.env("SOPS_AGE_KEY_FILE", "canary-path").env("SOPS_AGE_KEY_CMD", &command)
+    };
+    seal(&["encrypt", "-i", "--age", &key("age1rot"), "f.yaml"]).ok();
+    let sealed = folder.read("f.yaml");
+    assert_eq!(seal(&["decrypt", "f.yaml"]).ok(), b"a: hunter2\n", "{}", String::from_utf8_lossy(&sealed));
+    for saw in ["saw--age-plugin=recipient-v1", "saw--age-plugin=identity-v1", "saw-command"] {
+        let saw = String::from_utf8(folder.read(format!("bin/{saw}"))).unwrap();
+        assert!(saw.contains("HARMLESS=kept"), "{saw}");
+        for name in ["SEAL_AGE_KEY", "SOPS_AGE_KEY", "CANARY", "canary-path"] {
+            assert!(!saw.contains(name), "{name} is in\n{saw}");
+        }
+    }
+    assert!(String::from_utf8(folder.read("bin/saw-command")).unwrap().contains("SOPS_AGE_RECIPIENT=age1rot1"));
+}

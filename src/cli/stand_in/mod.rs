@@ -5,6 +5,7 @@
 
 mod sops;
 mod sops_args;
+mod sops_says;
 
 use std::ffi::OsString;
 use std::path::Path;

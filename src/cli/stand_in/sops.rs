@@ -1,7 +1,8 @@
 //! sops: its commands, made into seal's plans, with its exit codes and the phrases that scripts look for.
 //!
-//! How its command line is read is in [`sops_args`](super::sops_args). What it prints when it decrypts is written anew, as sops
-//! writes it, so that scripts that compare see no difference; what it encrypts keeps its bytes, as always with seal.
+//! How its command line is read is in [`sops_args`](super::sops_args), what it says in [`sops_says`](super::sops_says). What it
+//! prints when it decrypts is written anew, as sops writes it, so that scripts that compare see no difference; what it encrypts
+//! keeps its bytes, as always with seal.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -11,7 +12,8 @@ use std::process::ExitCode;
 
 use zeroize::Zeroizing;
 
-use super::sops_args::{Command, Given, Misuse, SOPS};
+use super::sops_args::{Given, SOPS};
+use super::sops_says::{BASH, CANNOT_ENCRYPT, Doing, ZSH, complete, logged, no_topic, print, refuse, report};
 use crate::cli::args::{FormatArgs, OpenArgs, RecipientArgs};
 use crate::cli::change::{Changing, DataCheck, Outcome, WhenSame};
 use crate::cli::decrypt::{self, Plain};
@@ -28,7 +30,7 @@ use crate::cli::{Global, shown};
 use crate::crypt::{EncryptError, Encrypted, Plaintext, SOPS_VERSION, Sealed, Selection, SelectionRule, What, walk};
 use crate::document::{Document, Format, Indent, KeyPath, Numbers, ParseError, ParseProblem, Value, emit};
 use crate::host::target::{self, Target};
-use crate::host::{Host, clock, files};
+use crate::host::{Host, files};
 
 /// Runs what was typed behind `sops`.
 pub fn run(words: &[OsString]) -> ExitCode {
@@ -104,7 +106,7 @@ pub fn run(words: &[OsString]) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            report(&failure, doing, &call);
+            report(&failure, doing, &call.given.texts("keyservice"), &call.session);
             // Where the data key could not be wrapped, sops has no code of its own.
             let is_wrapping = failure.kind == Kind::Unreachable && failure.message.starts_with(CANNOT_ENCRYPT);
             ExitCode::from(if is_wrapping { 1 } else { failure.kind.sops_code() })
@@ -121,18 +123,11 @@ struct Call {
     session: Session,
 }
 
-/// What failed; sops begins some messages by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doing {
-    Encrypt,
-    Decrypt,
-    Other,
-}
-
 /// Where a command's result goes.
 enum Output {
     Stdout,
-    InPlace(PathBuf),
+    /// Opened before it is read, so that what others do to it meanwhile is noticed.
+    InPlace(Box<Target>),
     File(PathBuf),
 }
 
@@ -179,14 +174,13 @@ impl Call {
         if file.is_none() && !self.given.on("in-place") && self.given.text("filename-override").is_none() {
             return Err(conflict("Error: must specify --filename-override when reading from stdin"));
         }
-        let output = self.output(file.as_deref())?;
-        let formats = self.formats();
+        let mut output = self.output(file.as_deref())?;
         let name = self.name(file.as_deref());
         let (from, to) = self.types(&name);
         let plan = self.plan(&name, from)?;
-        let input = self.read(file.as_deref(), &formats)?;
+        let input = self.read(file.as_deref(), &mut output)?;
         let sealed = self.seal(&name, input, (from, to), &plan)?;
-        self.write(&output, &sealed.bytes, 0o644)
+        self.write(output, &sealed.bytes, 0o644)
     }
 
     /// Encrypts a plain file of one format as one of another.
@@ -247,8 +241,8 @@ impl Call {
             }
         };
         let threshold = match given.number("shamir-secret-sharing-threshold").filter(|number| *number != 0) {
-            // One that does not fit is refused when the data key is split.
-            Some(number) => Some(usize::try_from(number).unwrap_or(0)),
+            // One that does not fit is refused when the data key is split, and means nothing where it is not.
+            Some(number) => Some(usize::try_from(number).unwrap_or(if groups.len() > 1 { usize::MAX } else { 0 })),
             None => rule.as_ref().and_then(|rule| rule.threshold),
         };
         let mac_only_encrypted =
@@ -258,8 +252,7 @@ impl Call {
 
     fn decrypt(&self) -> Result<(), Failure> {
         let file = self.file();
-        let output = self.output(file.as_deref())?;
-        let formats = self.formats();
+        let mut output = self.output(file.as_deref())?;
         let name = self.name(file.as_deref());
         let (from, to) = self.types(&name);
         let indent = self.indent(to, &name)?;
@@ -267,13 +260,13 @@ impl Call {
         let path = KeyPath::parse_sops(self.given.text("extract").unwrap_or_default()).map_err(|error| {
             Failure::new(Kind::ExtractPath, format!("error parsing --extract path: {}", shown(&error.to_string())))
         })?;
-        let bytes = self.read(file.as_deref(), &formats)?;
+        let bytes = self.read(file.as_deref(), &mut output)?;
         let document = self.opened(Input { name: name.clone(), bytes, format: from }, &open)?;
         let bytes = match path.0.is_empty() {
             true => emit(&document, to, indent)?,
             false => decrypt::part(&name, &document, &path, to, indent)?,
         };
-        self.write(&output, &bytes, 0o600)
+        self.write(output, &bytes, 0o600)
     }
 
     /// Decrypts a file to the document that sops would write.
@@ -307,6 +300,8 @@ impl Call {
             },
             check: &|_, _| Ok(()),
             encrypt: &|input| {
+                // A draft is binary, whatever the file is.
+                let types = if input.format == Format::Binary { (input.format, input.format) } else { types };
                 let sealed = self.seal(&input.name, input.bytes, types, plan.as_ref().ok_or_else(no_plan)?)?;
                 Ok(Made::New { sealed, about: None, readers: String::new() })
             },
@@ -451,7 +446,7 @@ impl Call {
     fn rotate(&self) -> Result<(), Failure> {
         let file = self.file().ok_or_else(no_file)?;
         self.check_changes(&file)?;
-        let output = self.output(Some(&file)).map_err(|failure| match files::read(&file) {
+        let mut output = self.output(Some(&file)).map_err(|failure| match files::read(&file) {
             Err(error) if failure.kind == Kind::Missing => unreadable(error.into()),
             _ => failure,
         })?;
@@ -461,10 +456,10 @@ impl Call {
         let change = Change { add: group("add-")?, remove: group("rm-")? };
         self.session.trust(std::slice::from_ref(&change.add));
         let open = self.open_args()?;
-        let bytes = self.read(Some(&file), &self.formats())?;
+        let bytes = self.read(Some(&file), &mut output)?;
         let input = Input { name, bytes, format };
         let rotated = readers::rotate(&self.session, input, &change, &open, to, LockedOut::Warn)?;
-        self.write(&output, &rotated.sealed.bytes, 0o644)
+        self.write(output, &rotated.sealed.bytes, 0o644)
     }
 
     fn update_keys(&self) -> Result<(), Failure> {
@@ -560,22 +555,25 @@ impl Call {
             (true, None, _) => Err(conflict("Error: cannot use --in-place when reading from stdin")),
             (true, _, Some(_)) => Err(conflict("Error: cannot operate on both --output and --in-place")),
             (_, Some(file), _) if !file.exists() => Err(missing(file)),
-            (true, Some(file), None) => Ok(Output::InPlace(file.to_owned())),
+            (true, Some(file), None) => Ok(Output::InPlace(Box::new(Target::open(file)?))),
             (false, _, Some(output)) => Ok(Output::File(output)),
             (false, _, None) => Ok(Output::Stdout),
         }
     }
 
-    fn write(&self, output: &Output, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+    fn write(&self, output: Output, bytes: &[u8], mode: u32) -> Result<(), Failure> {
         match output {
             Output::Stdout => self.session.answer(bytes),
-            Output::InPlace(file) => Ok(Target::open(file)?.replace(bytes).map(drop)?),
-            Output::File(file) => Ok(target::write(file, bytes, mode).map(drop)?),
+            Output::InPlace(target) => Ok(target.replace(bytes).map(drop)?),
+            Output::File(file) => Ok(target::write(&file, bytes, mode).map(drop)?),
         }
     }
 
-    fn read(&self, file: Option<&Path>, formats: &FormatArgs) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        Ok(self.session.read(file, formats)?.bytes)
+    fn read(&self, file: Option<&Path>, output: &mut Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        match output {
+            Output::InPlace(target) => Ok(target.take_bytes()),
+            Output::Stdout | Output::File(_) => Ok(self.session.read(file, &self.formats())?.bytes),
+        }
     }
 
     /// What messages call the file, and by what its type and rule are found.
@@ -691,54 +689,6 @@ fn recipients(given: &Given, prefix: &str) -> RecipientArgs {
     }
 }
 
-/// Prints a failure as sops would begin it, then what seal knows beyond that.
-fn report(failure: &Failure, doing: Doing, call: &Call) {
-    let mut terminal = call.session.terminal();
-    terminal.note(first_line(failure, doing));
-    for detail in &failure.details {
-        terminal.note(format!("  {detail}"));
-    }
-    if failure.kind == Kind::NoKey && !call.given.texts("keyservice").is_empty() {
-        terminal.note("  remote key services are not available in this version of seal, and were not asked");
-    }
-    for hint in &failure.hints {
-        terminal.note(format!("hint: {hint}"));
-    }
-}
-
-/// seal's message behind the phrase by which sops's users and their scripts know the failure.
-fn first_line(failure: &Failure, doing: Doing) -> String {
-    let message = &failure.message;
-    let unwrapped = message.strip_prefix(CANNOT_ENCRYPT).and_then(|rest| rest.split_once(": "));
-    let phrase = match failure.kind {
-        Kind::Config | Kind::Unreachable if let Some((_, cause)) = unwrapped => {
-            return format!("Could not generate data key: [{cause}]");
-        }
-        Kind::NoKey | Kind::Unreachable => "Failed to get the data key required to decrypt the SOPS file.",
-        Kind::Mac if message.contains("MAC cannot be decrypted") => "Cannot decrypt MAC:",
-        Kind::Mac if message.contains("has no MAC") => "MAC mismatch. File has no MAC:",
-        Kind::Mac => "MAC mismatch.",
-        Kind::Value => "Error decrypting tree:",
-        Kind::Input if message.starts_with("cannot read") => "Error reading file:",
-        Kind::Input => "Error unmarshalling file:",
-        Kind::Empty => "File cannot be completely empty, it must contain at least one document:",
-        Kind::AlreadyEncrypted => "The file you have provided contains a top-level entry called 'sops':",
-        Kind::Unencryptable => "Error encrypting tree:",
-        Kind::CannotHold if doing == Doing::Encrypt => "Could not marshal tree:",
-        Kind::CannotHold => "Error dumping file:",
-        Kind::Output => "Could not open output file for writing:",
-        Kind::NotFound if doing == Doing::Decrypt => "error truncating tree:",
-        Kind::Unchanged => return "File has not changed, exiting.".into(),
-        Kind::Context => "Invalid KMS encryption context format:",
-        Kind::Config if message.starts_with("no matching creation rules") => "error loading config:",
-        _ => return message.clone(),
-    };
-    match message.starts_with(phrase) {
-        true => message.clone(),
-        false => format!("{phrase} {message}"),
-    }
-}
-
 /// A key path as sops reads it.
 fn path_of(word: &std::ffi::OsStr, invalid: &str) -> Result<KeyPath, Failure> {
     let fail = |why: String| Failure::new(Kind::KeyPath, format!("{invalid}: {why}"));
@@ -771,65 +721,5 @@ fn not_available(command: &str) -> Failure {
     Failure::new(Kind::Refused, format!("{command} is not available in this version of seal; use sops for it"))
 }
 
-/// A line as sops's log writes it.
-fn logged(level: &str, message: &str) -> String {
-    format!("[CMD]  time=\"{}\" level={level} msg={message:?}", clock::now())
-}
-
-fn print(text: &str, mut host: Host) -> ExitCode {
-    // A closed pipe: whoever read it has read enough.
-    let _ = host.terminal.answer(text.as_bytes());
-    ExitCode::SUCCESS
-}
-
-fn no_topic(name: &OsString, mut host: Host) -> ExitCode {
-    host.terminal.note(format!("No help topic for '{}'", shown(name)));
-    ExitCode::from(3)
-}
-
-fn refuse(misuse: &Misuse, command: &Command, line: &str, mut host: Host) -> ExitCode {
-    let usage = format!("Incorrect Usage: {}\n\n{}", shown(&misuse.0), command.help(line));
-    let _ = host.terminal.answer(usage.as_bytes());
-    host.terminal.note(logged("fatal", &misuse.0));
-    ExitCode::FAILURE
-}
-
-/// Answers the scripts below: the words that can stand where the last one was begun.
-fn complete(words: &[OsString], host: Host) -> ExitCode {
-    let mut command = &SOPS;
-    for word in words {
-        if let Some(found) = command.commands.iter().find(|command| word == command.name) {
-            command = found;
-        }
-    }
-    let begun = words.last().and_then(|word| word.to_str()).filter(|word| word.starts_with('-')).unwrap_or_default();
-    let lines: String = command.completions(begun).iter().map(|word| format!("{word}\n")).collect();
-    print(&lines, host)
-}
-
-/// How a failure to wrap a data key begins.
-const CANNOT_ENCRYPT: &str = "cannot encrypt ";
-
 /// As for a config's `stores`.
 const MAX_INDENT: usize = 64;
-
-const BASH: &str = r#"# bash completion of sops, answered by seal
-_sops_by_seal() {
-    local begun="${COMP_WORDS[COMP_CWORD]}" words=("${COMP_WORDS[@]:0:COMP_CWORD}")
-    [[ "$begun" == -* ]] && words+=("$begun")
-    COMPREPLY=($(compgen -W "$("${words[@]}" --generate-bash-completion 2>/dev/null)" -- "$begun"))
-}
-complete -o bashdefault -o default -F _sops_by_seal sops
-"#;
-
-const ZSH: &str = r#"#compdef sops
-# zsh completion of sops, answered by seal
-_sops_by_seal() {
-    local begun="${words[CURRENT]}"
-    local -a found typed=("${words[@]:0:CURRENT-1}")
-    [[ "$begun" == -* ]] && typed+=("$begun")
-    found=("${(@f)$("${typed[@]}" --generate-bash-completion 2>/dev/null)}")
-    if [[ -n "${found[1]}" ]]; then compadd -a found; else _files; fi
-}
-compdef _sops_by_seal sops
-"#;

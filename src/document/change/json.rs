@@ -2,10 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use super::{ChangeError, Entry, Place, What, indented, line_break, line_start};
+use super::{ChangeError, Entry, Place, What, indented};
 use crate::document::node::{Branch, Item, Key, Leaf, Node, Scalar, Span, Style};
 use crate::document::yaml::scalar;
-use crate::document::{Document, Edits, Format, Indent, emit};
+use crate::document::{Document, Edits, Format, Indent, emit, line};
 
 /// Makes a change to a JSON document.
 pub(super) fn write(document: &Document, place: &Place<'_>, edits: &mut Edits) -> Result<(), ChangeError> {
@@ -75,7 +75,19 @@ pub(super) fn append(document: &Document, branch: &Branch, item: &Item, edits: &
     let indent = line_indent(source, start_of(last));
     // go-yaml takes the colon of `{k:, l: 1}` for a part of the key.
     let is_empty = document.format() == Format::Yaml && last.key.is_some() && last.node.span().is_empty();
-    let mut text = Zeroizing::new(if is_empty { b" ,".to_vec() } else { b",".to_vec() });
+    let end = last.node.span().end.max(last.key.as_ref().map_or(0, |key| head(source, key).0));
+    // A comment behind the last one stays behind it.
+    let line_end = line::content_end(source, end as usize);
+    let behind = source[end as usize..line_end].trim_ascii_start();
+    let (has_comma, behind) = behind.strip_prefix(b",").map_or((false, behind), |rest| (true, rest.trim_ascii_start()));
+    let is_above_comment = document.format() == Format::Yaml && behind.starts_with(b"#");
+    let (at, indent) = if is_above_comment { (line_end as u32, indent.or(Some(b""))) } else { (end, indent) };
+    let comma: &[u8] = match (is_above_comment && has_comma, is_empty) {
+        (true, _) => b"",
+        (false, true) => b" ,",
+        (false, false) => b",",
+    };
+    let mut text = Zeroizing::new(Vec::new());
     // YAML: `[a: 1]` holds a map without brackets of its own.
     let is_bare = !matches!(source.get(branch.span.start as usize), Some(b'{' | b'['));
     if is_bare {
@@ -83,7 +95,7 @@ pub(super) fn append(document: &Document, branch: &Branch, item: &Item, edits: &
     }
     match indent {
         Some(indent) => {
-            text.extend_from_slice(line_break(source));
+            text.extend_from_slice(line::break_of(source).as_bytes());
             text.extend_from_slice(indent);
         }
         None => text.extend_from_slice(if is_dense(source, branch) { b"" } else { b" " }),
@@ -101,8 +113,8 @@ pub(super) fn append(document: &Document, branch: &Branch, item: &Item, edits: &
     }
     text.extend_from_slice(&written(document, &item.node, indent)?);
     text.extend_from_slice(if is_bare { b"}" } else { b"" });
-    let end = last.node.span().end.max(last.key.as_ref().map_or(0, |key| head(source, key).0));
-    edits.replace(Span { start: end, end }, &text);
+    edits.replace(Span { start: end, end }, comma);
+    edits.replace(Span { start: at, end: at }, &text);
     Ok(())
 }
 
@@ -143,7 +155,7 @@ fn written(document: &Document, node: &Node, indent: Option<&[u8]>) -> Result<Ze
     }
     let unit = indent.map(|_| unit(document));
     let text = emit::json_text(node, unit)?;
-    Ok(indented(&text, line_break(document.source()), indent.unwrap_or_default()))
+    Ok(indented(&text, line::break_of(document.source()).as_bytes(), indent.unwrap_or_default()))
 }
 
 /// What the document indents a level by.
@@ -182,7 +194,7 @@ fn start_of(item: &Item) -> usize {
 
 /// The blanks before `at`, if there is nothing else before it on its line, and that is not the first.
 fn line_indent(source: &[u8], at: usize) -> Option<&[u8]> {
-    let start = line_start(source, at);
+    let start = line::start(source, at);
     let indent = &source[start..at];
     (start > 0 && indent.iter().all(|byte| matches!(byte, b' ' | b'\t'))).then_some(indent)
 }

@@ -1,8 +1,8 @@
 //! Changes to dotenv and INI, where a value is a line, and to binary files, where it is the file.
 
-use super::{Entry, Place, What, line_break, line_end, line_start};
+use super::{Entry, Place, What};
 use crate::document::node::{Branch, Item, Leaf, Node, Span, Style};
-use crate::document::{Document, Edits, Format, emit};
+use crate::document::{Document, Edits, Format, emit, line};
 
 /// dotenv: a map of values.
 pub(super) fn write_dotenv(document: &Document, place: &Place<'_>, edits: &mut Edits) {
@@ -11,7 +11,7 @@ pub(super) fn write_dotenv(document: &Document, place: &Place<'_>, edits: &mut E
         (What::Replace(Node::Leaf(value)), Some(entry)) => replace(document, entry, value, edits),
         (What::Append(item), _) => {
             let at = document.roots().first().map_or(source.len(), |root| root.attach_at as usize);
-            insert(source, at, &line(document, item), edits);
+            insert(source, at, &entry(document, item), edits);
         }
         (What::Remove, Some(entry)) => edits.replace(lines_of(source, entry.item()), b""),
         _ => {}
@@ -31,11 +31,11 @@ pub(super) fn write_ini(document: &Document, place: &Place<'_>, edits: &mut Edit
             insert(source, old.span.end as usize, &lines(document, new), edits);
         }
         (What::Append(item), [section]) => {
-            insert(source, section_of(section).span.end as usize, &line(document, item), edits);
+            insert(source, section_of(section).span.end as usize, &entry(document, item), edits);
         }
         (What::Append(Item { key: Some(key), node: Node::Map(section) }), []) => {
             let at = document.roots().first().map_or(source.len(), |root| root.attach_at as usize);
-            let line_break = line_break(source);
+            let line_break = line::break_of(source).as_bytes();
             let empty_line = if at > 0 { line_break } else { b"" };
             let header = [empty_line, b"[", key.text.bytes(b""), b"]", line_break].concat();
             insert(source, at, &[&header[..], &lines(document, section)].concat(), edits);
@@ -68,17 +68,19 @@ fn section_of<'d>(entry: &Entry<'d>) -> &'d Branch {
 
 /// A line for each entry.
 fn lines(document: &Document, branch: &Branch) -> Vec<u8> {
-    branch.items.iter().flat_map(|item| line(document, item)).collect()
+    branch.items.iter().flat_map(|item| entry(document, item)).collect()
 }
 
 /// `name=value` with its line break.
-fn line(document: &Document, item: &Item) -> Vec<u8> {
+fn entry(document: &Document, item: &Item) -> Vec<u8> {
     let (Some(key), Node::Leaf(value)) = (&item.key, &item.node) else { return Vec::new() };
     let nowhere = Document::from_branches(document.format(), Vec::new());
     let place = Leaf { scalar: value.scalar.clone(), span: Span::default(), style: Style::Plain };
     let (name, value) = (key.text.bytes(b""), nowhere.spell(&place, &value.scalar));
     match document.format() {
-        Format::Ini => [&emit::ini_name(name), &b" = "[..], &value, line_break(document.source())].concat(),
+        Format::Ini => {
+            [&emit::ini_name(name), &b" = "[..], &value, line::break_of(document.source()).as_bytes()].concat()
+        }
         _ => [name, b"=", &value, b"\n"].concat(),
     }
 }
@@ -94,5 +96,5 @@ fn insert(source: &[u8], at: usize, lines: &[u8], edits: &mut Edits) {
 /// The lines that an entry stands on.
 fn lines_of(source: &[u8], item: &Item) -> Span {
     let start = item.key.as_ref().map_or(item.node.span().start, |key| key.span.start);
-    super::span(line_start(source, start as usize), line_end(source, item.node.span().end as usize))
+    super::span(line::start(source, start as usize), line::end(source, item.node.span().end as usize))
 }

@@ -442,24 +442,6 @@ fn span(start: usize, end: usize) -> Span {
     Span { start: start as u32, end: end as u32 }
 }
 
-/// The start of the line that `at` is on.
-fn line_start(source: &[u8], at: usize) -> usize {
-    memchr::memrchr(b'\n', &source[..at]).map_or(0, |end| end + 1)
-}
-
-/// Behind the line that `at` is on, its line break included.
-fn line_end(source: &[u8], at: usize) -> usize {
-    memchr::memchr(b'\n', &source[at..]).map_or(source.len(), |end| at + end + 1)
-}
-
-/// How the file's lines end.
-fn line_break(source: &[u8]) -> &'static [u8] {
-    match memchr::memchr(b'\n', source) {
-        Some(end) if source[..end].ends_with(b"\r") => b"\r\n",
-        _ => b"\n",
-    }
-}
-
 /// `text` with the given line break, and `indent` before every line that is not empty but the first.
 fn indented(text: &[u8], line_break: &[u8], indent: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::with_capacity(text.len()));

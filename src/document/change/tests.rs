@@ -57,6 +57,9 @@ fn yaml_new_keys_follow_their_siblings() {
         "m: {a: 1, b: {c: [1, \"x, y\"]}}\nl: [\n  1,\n  2 ]\n",
     );
     set(y, "l: [\n  1,\n  2 ]\n", "l[2]", "3", "l: [\n  1,\n  2,\n  3 ]\n");
+    set(y, "l: [\n  1,\n  2 # two\n]\n", "l[2]", "3", "l: [\n  1,\n  2, # two\n  3\n]\n");
+    set(y, "l: {\n  a: 1, # one\n  # end\n}\n", "l.b", "2", "l: {\n  a: 1, # one\n  b: 2\n  # end\n}\n");
+    set(y, "l: [1, # one\n]\n", "l[1]", "3", "l: [1, # one\n3\n]\n");
     set(y, "m: {} # c\n", "m.a", "1", "m: # c\n    a: 1\n");
     set(y, "m: # c\nz: 1\n", "m.a", "1", "m: # c\n    a: 1\nz: 1\n");
     set(y, "m:\nz: 1\n", "m", "1", "m: 1\nz: 1\n");

@@ -2,10 +2,10 @@
 
 use zeroize::Zeroizing;
 
-use super::{ChangeError, Entry, Lines, Place, What, indented, json, line_break, line_end, line_start};
+use super::{ChangeError, Entry, Lines, Place, What, indented, json};
 use crate::document::node::{Branch, Item, Key, Leaf, Node, Style};
 use crate::document::yaml::scalar;
-use crate::document::{Document, Edits, Root, emit};
+use crate::document::{Document, Edits, Root, emit, line};
 
 /// Makes a change to a YAML document.
 pub(super) fn write(
@@ -14,7 +14,8 @@ pub(super) fn write(
     lines: Lines,
     edits: &mut Edits,
 ) -> Result<(), ChangeError> {
-    let writer = Writer { document, source: document.source(), line_break: line_break(document.source()), lines };
+    let writer =
+        Writer { document, source: document.source(), line_break: line::break_of(document.source()).as_bytes(), lines };
     match (&place.what, place.entries.last()) {
         (What::Replace(node), Some(entry)) if entry.branch.flow => json::replace(document, entry, node, edits),
         (What::Replace(node), Some(entry)) => writer.replace(entry, node, edits),
@@ -68,7 +69,7 @@ impl Writer<'_> {
         let head = self.head(entry);
         let end = self.end(entry);
         let key = item.key.as_ref().map(|_| Key::made(*b"k"));
-        let column = self.column(self.start(entry));
+        let column = line::column(self.source, self.start(entry));
         let whole = self.entry(&Item { key: key.clone(), node: node.clone() }, column)?;
         let text = whole.strip_prefix(if key.is_some() { &b"k:"[..] } else { b"-" }).unwrap_or(&whole);
 
@@ -80,8 +81,8 @@ impl Writer<'_> {
         };
         let mut out = Zeroizing::new(self.missing_colon(entry));
         out.extend_from_slice(first);
-        let head_line = head..self.content_end(head);
-        let tail = end..self.content_end(end);
+        let head_line = head..line::content_end(self.source, head);
+        let tail = end..line::content_end(self.source, end);
         if end > head_line.end {
             out.extend_from_slice(self.comment(head_line).unwrap_or_default());
         }
@@ -105,9 +106,9 @@ impl Writer<'_> {
         };
         let first = Entry { branch, is_map, index: index(false) };
         let last = Entry { branch, is_map, index: index(true) };
-        let column = self.column(self.start(&first));
+        let column = line::column(self.source, self.start(&first));
         let end = self.end(&last);
-        let at = line_end(self.source, end);
+        let at = line::end(self.source, end);
         if at == self.source.len()
             && !self.source.ends_with(b"\n")
             && let Some(leaf) = last_block(self.source, &last.item().node)
@@ -126,7 +127,7 @@ impl Writer<'_> {
         let span = root.branch.span;
         if span.is_empty() {
             self.insert(root.attach_at as usize, &text, 0, edits);
-        } else if line_start(self.source, span.start as usize) == span.start as usize {
+        } else if line::start(self.source, span.start as usize) == span.start as usize {
             edits.replace(span, &text);
         } else {
             // `--- {}`
@@ -139,15 +140,15 @@ impl Writer<'_> {
     fn remove(&self, place: &Place<'_>, entry: &Entry<'_>, edits: &mut Edits) {
         let start = self.start(entry);
         let node_end = self.end(entry);
-        let end = line_end(self.source, node_end);
-        let line = line_start(self.source, start);
-        let stands_first = self.source[line..start].iter().all(|byte| *byte == b' ') || self.is_mark(line, start);
+        let end = line::end(self.source, node_end);
+        let line = line::start(self.source, start);
+        let stands_first = self.source[line..start].iter().all(|byte| *byte == b' ');
         let empty: &[u8] = if entry.is_map { b"{}" } else { b"[]" };
         match (entry.is_alone(), stands_first) {
             (false, true) => {
-                edits.replace(super::span(start - self.column(start), end), b"");
+                edits.replace(super::span(start - line::column(self.source, start), end), b"");
                 if self.lines == Lines::One {
-                    self.end_block(end, self.column(start), edits);
+                    self.end_block(end, line::column(self.source, start), edits);
                 }
             }
             // `- a: 1` loses `a`: what follows takes its place.
@@ -157,7 +158,7 @@ impl Writer<'_> {
             }
             (true, false) => edits.replace(super::span(start, node_end), empty),
             (true, true) => {
-                let cut = super::span(start - self.column(start), end);
+                let cut = super::span(start - line::column(self.source, start), end);
                 match place.entries.iter().rev().nth(1) {
                     Some(parent) => {
                         let at = self.behind_properties(self.head(parent), start);
@@ -173,7 +174,7 @@ impl Writer<'_> {
     /// Keeps comments and empty lines at `at` out of a block scalar that now ends before them.
     fn end_block(&self, mut at: usize, column: usize, edits: &mut Edits) {
         while at < self.source.len() {
-            let end = line_end(self.source, at);
+            let end = line::end(self.source, at);
             let text = self.source[at..end].trim_ascii_start();
             match text.first() {
                 None => edits.replace(super::span(at, end), b""),
@@ -219,7 +220,7 @@ impl Writer<'_> {
     fn start(&self, entry: &Entry<'_>) -> usize {
         let Some(key) = &entry.item().key else { return self.dash(entry) };
         let mut start = key.span.start as usize;
-        let line = line_start(self.source, start);
+        let line = line::start(self.source, start);
         loop {
             let before = self.source[line..start].trim_ascii_end();
             let word = before.iter().rposition(u8::is_ascii_whitespace).map_or(0, |at| at + 1);
@@ -245,7 +246,7 @@ impl Writer<'_> {
         while at < self.source.len() {
             match self.source[at] {
                 b'-' => return at,
-                b'#' => at = line_end(self.source, at),
+                b'#' => at = line::end(self.source, at),
                 _ => at += 1,
             }
         }
@@ -276,7 +277,7 @@ impl Writer<'_> {
         loop {
             match self.source.get(at)? {
                 b':' => return Some(at),
-                b'#' => at = line_end(self.source, at),
+                b'#' => at = line::end(self.source, at),
                 byte if byte.is_ascii_whitespace() => at += 1,
                 _ => return None,
             }
@@ -287,7 +288,7 @@ impl Writer<'_> {
     fn missing_colon(&self, entry: &Entry<'_>) -> Vec<u8> {
         match &entry.item().key {
             Some(key) if self.colon(key).is_none() => {
-                [self.line_break, &vec![b' '; self.column(self.start(entry))], b":"].concat()
+                [self.line_break, &vec![b' '; line::column(self.source, self.start(entry))], b":"].concat()
             }
             _ => Vec::new(),
         }
@@ -308,29 +309,11 @@ impl Writer<'_> {
         at
     }
 
-    /// The end of the line that `at` is on, without its line break.
-    fn content_end(&self, at: usize) -> usize {
-        let end = line_end(self.source, at);
-        let line = &self.source[at..end];
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        at + line.strip_suffix(b"\r").unwrap_or(line).len()
-    }
-
     /// The comment in a range within a line, from the blank before its sign on, if nothing but anchors and tags is before it.
     fn comment(&self, range: std::ops::Range<usize>) -> Option<&[u8]> {
         let at = self.behind_properties(range.start, range.end);
         let rest = &self.source[at..range.end];
         rest.trim_ascii_start().starts_with(b"#").then_some(rest)
-    }
-
-    /// Columns before `at`; a byte order mark is none.
-    fn column(&self, at: usize) -> usize {
-        let start = line_start(self.source, at);
-        at - start - if self.is_mark(start, at) { 3 } else { 0 }
-    }
-
-    fn is_mark(&self, line: usize, at: usize) -> bool {
-        line == 0 && at >= 3 && self.source.starts_with(b"\xef\xbb\xbf")
     }
 }
 
@@ -350,7 +333,7 @@ fn last_block<'d>(source: &[u8], node: &'d Node) -> Option<&'d Leaf> {
 /// Blanks per level, as the document's first map in a map has them; as sops has them where there is none.
 fn unit(document: &Document) -> usize {
     fn find(source: &[u8], branch: &Branch, depth: usize) -> Option<usize> {
-        let column = |key: &Key| key.span.start as usize - line_start(source, key.span.start as usize);
+        let column = |key: &Key| line::column(source, key.span.start as usize);
         branch.items.iter().find_map(|item| match &item.node {
             Node::Map(inner) if !inner.flow && depth < 8 => {
                 let first = inner.items.iter().find_map(|item| item.key.as_ref())?;

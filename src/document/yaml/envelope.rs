@@ -6,6 +6,7 @@ use super::spell;
 use crate::document::Root;
 use crate::document::attachment::{self, Attachment, AttachmentStyle};
 use crate::document::edit::Edits;
+use crate::document::line;
 use crate::document::node::{Branch, Item, Leaf, Node, Scalar, Span, Style, Text};
 use crate::document::number::float_plain;
 
@@ -38,15 +39,12 @@ pub(super) fn detach(source: &str, root: &mut Root) {
             (None, None) => Span { start: key.span.start, end },
         }
     } else {
-        let start = line_start(bytes, key.span.start as usize);
-        let end = end as usize;
-        let line_end = memchr::memchr(b'\n', &bytes[end..]).map_or(bytes.len(), |i| end + i + 1);
-        Span::new(start, line_end)
+        Span::new(line::start(bytes, key.span.start as usize), line::end(bytes, end as usize))
     };
     let indent = match &item.node {
         Node::Map(inner) if !inner.flow => {
-            let column = column_of(bytes, inner.span.start as usize);
-            column.checked_sub(column_of(bytes, key.span.start as usize)).filter(|indent| *indent > 0)
+            let column = line::column(bytes, inner.span.start as usize);
+            column.checked_sub(line::column(bytes, key.span.start as usize)).filter(|indent| *indent > 0)
         }
         _ => None,
     };
@@ -67,7 +65,7 @@ pub(super) fn detach(source: &str, root: &mut Root) {
 /// Edits that write `value` as entry `sops` at the end of every document.
 pub(in crate::document) fn attach(source: &[u8], roots: &[Root], value: &Value, style: &AttachmentStyle) -> Edits {
     let mut edits = Edits::new();
-    let line_break = line_break(source);
+    let line_break = line::break_of(source);
     let Value::Object(map) = value else { return edits };
     for root in roots {
         if root.branch.flow {
@@ -104,8 +102,7 @@ pub(super) fn place_in_flow(source: &[u8], branch: &Branch) -> (u32, &'static st
     if is_only_comma(gap) {
         return (last, ", ");
     }
-    let line_end = |hash: usize| memchr::memchr(b'\n', &gap[hash..]).map_or(gap.len(), |at| hash + at + 1);
-    let (above, behind) = gap.split_at(memchr::memrchr(b'#', gap).map_or(0, line_end));
+    let (above, behind) = gap.split_at(memchr::memrchr(b'#', gap).map_or(0, |hash| line::end(gap, hash)));
     // A comma and a blank directly before the entry would be taken for its own.
     if let Some(comma) = memchr::memchr(b',', behind) {
         return (last + (above.len() + comma) as u32 + 1, "");
@@ -122,18 +119,13 @@ fn is_only_comma(gap: &[u8]) -> bool {
 /// How the entry begins at the end of a block document: a line break where none is there, and its name below the first key.
 pub(super) fn opening(source: &[u8], root: &Root) -> String {
     let at = root.attach_at as usize;
-    let break_before = if at > 0 && source[at - 1] != b'\n' { line_break(source) } else { "" };
+    let break_before = if at > 0 && source[at - 1] != b'\n' { line::break_of(source) } else { "" };
     format!("{break_before}{}{}:", " ".repeat(margin(source, &root.branch)), attachment::NAME)
-}
-
-/// What ends the lines that are added.
-pub(super) fn line_break(source: &[u8]) -> &'static str {
-    if memchr::memmem::find(source, b"\r\n").is_some() { "\r\n" } else { "\n" }
 }
 
 /// Columns before the top-level keys. The span begins where the first entry does, also where that is a `?`, an anchor or a tag.
 fn margin(source: &[u8], branch: &Branch) -> usize {
-    if is_empty(branch) { 0 } else { column_of(source, branch.span.start as usize) }
+    if is_empty(branch) { 0 } else { line::column(source, branch.span.start as usize) }
 }
 
 fn is_empty(branch: &Branch) -> bool {
@@ -145,26 +137,13 @@ fn indent_of(source: &[u8], branch: &Branch) -> Option<usize> {
     branch.items.iter().find_map(|item| match (&item.key, &item.node) {
         (Some(key), Node::Map(inner)) if !inner.flow && !inner.items.is_empty() => {
             let first = inner.items.iter().find_map(|item| item.key.as_ref())?;
-            column_of(source, first.span.start as usize)
-                .checked_sub(column_of(source, key.span.start as usize))
+            line::column(source, first.span.start as usize)
+                .checked_sub(line::column(source, key.span.start as usize))
                 .filter(|indent| (2..=9).contains(indent))
         }
         _ => None,
     })
 }
-
-/// Bytes between the start of a line and `at`.
-fn column_of(source: &[u8], at: usize) -> usize {
-    at - line_start(source, at)
-}
-
-/// Where the line that holds `at` begins; behind a byte order mark, which is no column.
-fn line_start(source: &[u8], at: usize) -> usize {
-    let first = if source.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    memchr::memrchr(b'\n', &source[..at]).map_or(first.min(at), |i| i + 1)
-}
-
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 struct Writer<'a> {
     unit: usize,

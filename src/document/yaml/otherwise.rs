@@ -36,6 +36,24 @@ pub(super) fn flow_scalar(source: &str, range: &std::ops::Range<usize>) -> Optio
     matches!(behind, [b':', b',' | b']' | b'}', ..]).then_some("put a blank behind the `:`")
 }
 
+/// A tab right below the `column` of the block around brackets, before what stands on one of the lines that start `within`
+/// them. Our parser takes it behind a plain scalar alone, so not once that is sealed in quotes; go-yaml does the opposite.
+pub(super) fn tab(source: &[u8], within: std::ops::Range<usize>, column: usize) -> Option<usize> {
+    let starts = memchr::memchr_iter(b'\n', &source[within.clone()]).map(|at| within.start + at + 1);
+    let is_indented = |start: &usize| {
+        let line = &source[*start..];
+        let blanks = line.iter().take_while(|b| **b == b' ').count();
+        let content = line.iter().find(|b| !matches!(b, b' ' | b'\t'));
+        blanks <= column
+            && line.get(blanks) == Some(&b'\t')
+            && content.is_some_and(|b| !matches!(b, b'#' | b'\r' | b'\n'))
+    };
+    starts.into_iter().find(is_indented)
+}
+
+/// What is said of it.
+pub(super) const TAB: &str = "a line is indented by a tab; put blanks in its place";
+
 /// A carriage return with no line feed behind it. It ends a line, as on the oldest of systems; no file that people edit has
 /// one on purpose, and what is added to such a file would not fit it.
 pub(super) fn lone_carriage_return(source: &[u8]) -> Option<usize> {

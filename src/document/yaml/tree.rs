@@ -7,14 +7,17 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag, options};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle, Tag, options};
 
 use super::{Resolved, comments, envelope, otherwise, resolve};
 use crate::document::node::{Branch, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
-use crate::document::{Format, ParseError, ParseProblem, Root};
+use crate::document::{Format, ParseError, ParseProblem, Root, line};
 
 /// Maps and lists inside each other, aliases expanded.
 const MAX_DEPTH: usize = 128;
+/// Entries up to which a map or list is put into as much memory as it needs: copying a larger one takes more than the system has
+/// given for what is not used.
+const SHRUNK: usize = 1024;
 /// Values that all aliases of a small file together may stand for; in a larger one as many as it has bytes, which no file that
 /// people write comes near.
 const MAX_ALIASED: usize = 20_000;
@@ -37,7 +40,11 @@ pub(super) fn build(source: &str) -> Result<Vec<Root>, ParseError> {
     for next in Parser::new_from_str_with_options(source, options) {
         let (event, span) = next.map_err(|e| {
             let at = e.marker().byte_offset().unwrap_or(0);
-            builder.fail(ParseProblem::Syntax(without_quotes(&e.to_string())), at)
+            let problem = match e.kind() {
+                ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => otherwise::TAB.to_owned(),
+                _ => without_quotes(&e.to_string()),
+            };
+            builder.fail(ParseProblem::Syntax(problem), at)
         })?;
         builder.take(event, &span)?;
     }
@@ -91,8 +98,9 @@ pub(crate) fn duplicate_key<'a>(branch: &'a Branch, source: &'a [u8]) -> Option<
 
 /// The parser's message without what it quotes from the file, which may be a secret.
 fn without_quotes(message: &str) -> String {
-    let message = message.split(" at byte ").next().unwrap_or(message);
-    let message = message.split(" at line ").next().unwrap_or(message);
+    let message = [" at byte ", " at char ", " at line "]
+        .iter()
+        .fold(message, |left, place| left.split(place).next().unwrap_or(left));
     let mut out = String::with_capacity(message.len());
     let mut inside = None;
     for c in message.chars() {
@@ -138,6 +146,10 @@ struct Builder<'s> {
     comments: Vec<Span>,
     /// The current document's end is not known yet.
     open_end: bool,
+    /// Inside brackets within a block: the column of that block.
+    flow_within: Option<usize>,
+    /// Up to where the lines between brackets were looked at.
+    flow_seen: usize,
 }
 
 impl<'s> Builder<'s> {
@@ -152,6 +164,8 @@ impl<'s> Builder<'s> {
             aliases: HashMap::new(),
             comments: Vec::new(),
             open_end: false,
+            flow_within: None,
+            flow_seen: 0,
         }
     }
 
@@ -166,6 +180,7 @@ impl<'s> Builder<'s> {
 
     fn take(&mut self, event: Event<'_>, span: &granit_parser::Span) -> Result<(), ParseError> {
         let range = span.byte_range().expect("a parser over a string knows byte offsets");
+        self.look_between_brackets(&range)?;
         match event {
             Event::DocumentStart(explicit, _) => {
                 if self.open_end && explicit {
@@ -232,7 +247,9 @@ impl<'s> Builder<'s> {
             Event::MappingStart(style, anchor, _) => self.open(true, style, anchor, range)?,
             Event::SequenceEnd | Event::MappingEnd => {
                 let mut frame = self.frames.pop().expect("every end has a start");
-                frame.branch.items.shrink_to_fit();
+                if frame.branch.items.len() <= SHRUNK {
+                    frame.branch.items.shrink_to_fit();
+                }
                 if frame.branch.flow {
                     frame.branch.span.end = range.end.max(frame.branch.span.start as usize) as u32;
                     self.cursor = self.cursor.max(range.end);
@@ -247,6 +264,20 @@ impl<'s> Builder<'s> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Errs where a line that `range` is the next token behind the start of is indented as [`otherwise::tab`] says.
+    fn look_between_brackets(&mut self, range: &std::ops::Range<usize>) -> Result<(), ParseError> {
+        let Some(column) = self.flow_within.filter(|_| self.frames.last().is_some_and(|frame| frame.branch.flow))
+        else {
+            return Ok(());
+        };
+        let between = self.flow_seen..range.start.max(self.flow_seen);
+        self.flow_seen = range.end.max(self.flow_seen);
+        match otherwise::tab(self.source.as_bytes(), between, column) {
+            Some(at) => Err(self.fail(ParseProblem::Syntax(otherwise::TAB.to_owned()), at)),
+            None => Ok(()),
+        }
     }
 
     fn end_document(&mut self, at: usize) {
@@ -281,6 +312,11 @@ impl<'s> Builder<'s> {
             self.cursor = range.start.min(self.dash(range.start) + 1);
         }
         let start = if is_map || flow { range.start } else { self.dash(range.start) };
+        if flow && self.frames.last().is_none_or(|around| !around.branch.flow) {
+            let column = |around: &Frame| line::column(self.source.as_bytes(), around.branch.span.start as usize);
+            self.flow_within = self.frames.last().map(column);
+            self.flow_seen = range.end;
+        }
         if flow {
             self.cursor = range.end;
         } else if !is_map {
@@ -400,11 +436,10 @@ impl<'s> Builder<'s> {
     /// A block scalar's whole token: from its `|` or `>` to its last byte, without the final line break.
     fn block(&self, literal: bool, value: &str, range: &std::ops::Range<usize>) -> (std::ops::Range<usize>, Style) {
         let bytes = self.source.as_bytes();
-        // A carriage return alone ends a line, too.
-        let line_start = |at: usize| memchr::memrchr2(b'\n', b'\r', &bytes[..at]).map_or(0, |i| i + 1);
+        let line_start = |at: usize| line::start(bytes, at);
         let no_content = value.bytes().all(|b| b == b'\n');
         let start = self.header(range.end).unwrap_or(range.start);
-        let line_end = start + memchr::memchr2(b'\n', b'\r', &bytes[start..]).unwrap_or(bytes.len() - start);
+        let line_end = line::content_end(bytes, start);
         // What follows the last line of content belongs to the value only where the header says so (`+`).
         let indicators = bytes[start..line_end].iter().take_while(|b| !b.is_ascii_whitespace());
         let header_end = start + indicators.count();
@@ -428,7 +463,7 @@ impl<'s> Builder<'s> {
         loop {
             let without_break = match &bytes[..end] {
                 [.., b'\r', b'\n'] => end - 2,
-                [.., b'\n' | b'\r'] => end - 1,
+                [.., b'\n'] => end - 1,
                 _ => break,
             };
             let line = line_start(without_break);

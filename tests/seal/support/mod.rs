@@ -1,6 +1,7 @@
 //! What tests share: a folder of their own, the seal command in a clean environment, and the real peers.
 
 pub mod generate;
+pub mod repo;
 pub mod sealing;
 
 use std::ffi::OsStr;
@@ -84,6 +85,12 @@ impl Step {
 
     pub fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.stdin = bytes.as_ref().to_vec();
+        self
+    }
+
+    /// In another folder.
+    pub fn inside(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
         self
     }
 

@@ -1,0 +1,449 @@
+//! What may stay: entries that let findings through, and what became of each entry.
+//!
+//! An entry says what it covers and why; it comes from `.sealignore-secrets`, from `.gitleaksignore`, from the settings, or from
+//! another scanner's settings ([`config`](crate::config) reads the latter two). Nothing is dropped: what is covered is suppressed,
+//! counted, and kept in machine-readable reports.
+
+use gix::bstr::{BStr, BString, ByteSlice as _};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use jiff::civil::Date;
+use regex::bytes::Regex;
+use sha2::{Digest as _, Sha256};
+
+use super::baseline::Baseline;
+use super::{Finding, Fingerprint, Place, Rule, Ruleset, Source, Suppression};
+
+/// What lets findings through.
+#[derive(Debug, Default)]
+pub struct Suppressing<'a> {
+    /// Whether marks in the files count; a gate that must not trust the author says no.
+    pub inline: bool,
+    /// The entries.
+    pub allow: &'a [Allow],
+    /// What was known before.
+    pub baseline: Option<&'a Baseline>,
+    /// Seconds since 1970.
+    pub now: i64,
+}
+
+/// An entry: what it covers, until when, and why.
+#[derive(Debug, Default, Clone)]
+pub struct Allow {
+    /// The file and line, or the part of the settings, that it stands in.
+    pub origin: String,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it counts.
+    pub until: Option<Date>,
+    /// Only finds of these rules, by id or by another tool's name for them; of all where empty.
+    pub rules: Vec<String>,
+    /// Whether all of the kinds of criteria below have to hold, or one of them.
+    pub needs_all: bool,
+    /// Fingerprints, or the first digits of one.
+    pub fingerprints: Vec<String>,
+    /// The first hexadecimal digits, 32 or more, of the SHA-256 of a secret.
+    pub values: Vec<String>,
+    /// Ids of commits.
+    pub commits: Vec<String>,
+    /// Paths.
+    pub paths: Paths,
+    /// Searched in the secret.
+    pub secrets: Vec<Regex>,
+    /// Searched in the whole match, as far as the excerpt has it.
+    pub matches: Vec<Regex>,
+    /// Searched in the line, as far as the excerpt has it.
+    pub lines: Vec<Regex>,
+    /// Words in the secret, in lower case.
+    pub words: Vec<String>,
+    /// Places, as `.gitleaksignore` names them.
+    pub positions: Vec<Position>,
+}
+
+/// Paths by glob or by regular expression.
+#[derive(Debug, Default, Clone)]
+pub struct Paths {
+    globs: Option<GlobSet>,
+    regexes: Vec<Regex>,
+}
+
+/// A place as gitleaks names it: `commit:path:rule:line`, or without the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    commit: Option<String>,
+    path: BString,
+    rule: String,
+    line: usize,
+}
+
+/// Why a text is no list of entries.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {problem}")]
+pub struct AllowError {
+    /// The file as it was named.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+/// What became of the entries.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// One for an entry, in their order.
+    pub entries: Vec<Used>,
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    /// Where it stands.
+    pub origin: String,
+    /// What it says.
+    pub reason: String,
+    /// When it ends, as a date.
+    pub until: Option<String>,
+    /// How many findings it covers, or would if it had not expired.
+    pub findings: usize,
+    /// Its last day has passed: it covers nothing.
+    pub is_expired: bool,
+    /// For how many days more it counts.
+    pub days_left: Option<i64>,
+}
+
+impl Applied {
+    /// Entries that cover nothing that is there.
+    pub fn unused(&self) -> impl Iterator<Item = &Used> {
+        self.entries.iter().filter(|entry| entry.findings == 0)
+    }
+
+    /// Entries that would cover something, had they not expired.
+    pub fn expired(&self) -> impl Iterator<Item = &Used> {
+        self.entries.iter().filter(|entry| entry.is_expired && entry.findings > 0)
+    }
+
+    /// Entries that cover something.
+    pub fn used(&self) -> impl Iterator<Item = &Used> {
+        self.entries.iter().filter(|entry| !entry.is_expired && entry.findings > 0)
+    }
+}
+
+impl Suppressing<'_> {
+    /// Suppresses what marks, entries and the baseline cover. What was suppressed before stays so.
+    pub fn apply(&self, findings: &mut [Finding], rules: &Ruleset) -> Applied {
+        let now = jiff::Timestamp::from_second(self.now).unwrap_or_default();
+        let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
+        let mut entries: Vec<Used> = self.allow.iter().map(|entry| entry.unused(today)).collect();
+        for finding in findings {
+            let rule = rules.rule(finding.rule);
+            let secret = Subject::new(finding, rule);
+            let mut covering = vec![false; self.allow.len()];
+            let suppressions: Vec<Option<Suppression>> = (finding.places.iter())
+                .map(|place| {
+                    let mut found = place.suppressed.clone();
+                    if let Some(mark) = place.mark.as_ref().filter(|_| self.inline) {
+                        found.get_or_insert_with(|| Suppression::Inline {
+                            mark: mark.mark.clone(),
+                            reason: mark.reason.clone(),
+                        });
+                    }
+                    for (index, entry) in self.allow.iter().enumerate() {
+                        if entry.covers(&secret, place) {
+                            covering[index] = true;
+                            if !entries[index].is_expired {
+                                found.get_or_insert_with(|| entry.suppression());
+                            }
+                        }
+                    }
+                    if self.baseline.is_some_and(|baseline| baseline.covers(finding, place, rule)) {
+                        found.get_or_insert(Suppression::Baseline);
+                    }
+                    found
+                })
+                .collect();
+            for (place, suppressed) in finding.places.iter_mut().zip(suppressions) {
+                place.suppressed = suppressed;
+            }
+            finding.settle_suppression();
+            covering.iter().zip(&mut entries).for_each(|(covers, entry)| entry.findings += usize::from(*covers));
+        }
+        Applied { entries }
+    }
+}
+
+/// What entries look at, once for a finding.
+struct Subject<'a> {
+    fingerprint: Fingerprint,
+    rule: &'a Rule,
+    secret: &'a [u8],
+    lower: zeroize::Zeroizing<Vec<u8>>,
+    sha256: String,
+}
+
+impl<'a> Subject<'a> {
+    fn new(finding: &'a Finding, rule: &'a Rule) -> Self {
+        let secret = finding.secret.expose();
+        Self {
+            fingerprint: finding.fingerprint,
+            rule,
+            secret,
+            lower: secret.to_ascii_lowercase().into(),
+            sha256: hex(&Sha256::digest(secret)),
+        }
+    }
+}
+
+impl Allow {
+    /// Whether it covers a secret in this place, whatever the day.
+    fn covers(&self, subject: &Subject<'_>, place: &Place) -> bool {
+        if !self.rules.is_empty() && !self.rules.iter().any(|id| is_called(subject.rule, id)) {
+            return false;
+        }
+        let (before, behind) = place.excerpt.sides();
+        let around = |before: &[u8], behind: &[u8], regexes: &[Regex]| {
+            let text = zeroize::Zeroizing::new([before, subject.secret, behind].concat());
+            regexes.iter().any(|regex| regex.is_match(&text))
+        };
+        let criteria = [
+            (!self.fingerprints.is_empty())
+                .then(|| self.fingerprints.iter().any(|typed| subject.fingerprint.is_meant_by(typed))),
+            (!self.values.is_empty()).then(|| self.values.iter().any(|digits| subject.sha256.starts_with(digits))),
+            (!self.commits.is_empty()).then(|| commit_of(place).is_some_and(|id| self.commits.contains(&id))),
+            (!self.paths.is_empty()).then(|| place.source.path().is_some_and(|path| self.paths.has(path.as_bstr()))),
+            (!self.secrets.is_empty()).then(|| self.secrets.iter().any(|regex| regex.is_match(subject.secret))),
+            (!self.matches.is_empty()).then(|| {
+                let (before, behind) = place.around_secret();
+                around(before, behind, &self.matches)
+            }),
+            (!self.lines.is_empty()).then(|| around(before, behind, &self.lines)),
+            (!self.words.is_empty())
+                .then(|| self.words.iter().any(|word| memchr::memmem::find(&subject.lower, word.as_bytes()).is_some())),
+            (!self.positions.is_empty())
+                .then(|| self.positions.iter().any(|position| position.is(subject.rule, place))),
+        ];
+        let mut given = criteria.into_iter().flatten();
+        if self.needs_all { given.all(|holds| holds) } else { given.any(|holds| holds) }
+    }
+
+    /// Whether it says what it covers.
+    pub fn has_criteria(&self) -> bool {
+        let lists = [&self.fingerprints, &self.values, &self.commits, &self.words];
+        let regexes = [&self.secrets, &self.matches, &self.lines];
+        lists.iter().any(|list| !list.is_empty())
+            || regexes.iter().any(|list| !list.is_empty())
+            || !self.paths.is_empty()
+            || !self.positions.is_empty()
+    }
+
+    fn suppression(&self) -> Suppression {
+        Suppression::Allowed {
+            entry: self.origin.clone(),
+            reason: self.reason.clone(),
+            until: self.until.map(|date| date.to_string()),
+        }
+    }
+
+    fn unused(&self, today: Date) -> Used {
+        let days_left = self.until.and_then(|until| today.until(until).ok()).map(|span| i64::from(span.get_days()));
+        Used {
+            origin: self.origin.clone(),
+            reason: self.reason.clone(),
+            until: self.until.map(|date| date.to_string()),
+            findings: 0,
+            is_expired: self.until.is_some_and(|until| until < today),
+            days_left,
+        }
+    }
+
+    /// The entries of a `.sealignore-secrets`: one a line, `#` before a remark.
+    ///
+    /// `fp:FINGERPRINT [GLOB] [until=DATE] # REASON`, `path:GLOB [RULE] [until=DATE] # REASON`,
+    /// `value:SHA256 [until=DATE] # REASON`. `file` is its name for messages.
+    pub fn parse_all(text: &str, file: &str) -> Result<Vec<Self>, AllowError> {
+        let mut entries = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let (words, reason) = match line.trim_start().strip_prefix('#') {
+                Some(_) => continue,
+                None => line.split_once(" #").unwrap_or((line, "")),
+            };
+            let mut words = words.split_whitespace();
+            let Some(first) = words.next() else { continue };
+            let fail = |problem: String| AllowError { file: file.to_owned(), line: index + 1, problem };
+            let mut entry = Self {
+                origin: format!("{file}:{}", index + 1),
+                reason: reason.trim().to_owned(),
+                needs_all: true,
+                ..Self::default()
+            };
+            let (kind, value) = first.split_once(':').unwrap_or((first, ""));
+            match kind {
+                "fp" if is_fingerprint(value) => entry.fingerprints.push(value.to_owned()),
+                "fp" => return Err(fail("a fingerprint has 26 digits, of which 6 or more stand here".into())),
+                "path" if !value.is_empty() => entry.paths.add_globs(&[value.to_owned()]).map_err(fail)?,
+                "value" if value.len() >= 32 && value.len() <= 64 && value.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                    entry.values.push(value.to_ascii_lowercase());
+                }
+                "value" => return Err(fail("32 or more hexadecimal digits of a SHA-256 were expected".into())),
+                _ => return Err(fail("an entry begins with fp:, path: or value:".into())),
+            }
+            for word in words {
+                match (word.split_once('='), kind) {
+                    (Some(("until", date)), _) => entry.until = Some(parse_date(date).map_err(fail)?),
+                    (None, "fp") if entry.paths.is_empty() => {
+                        entry.paths.add_globs(&[word.to_owned()]).map_err(fail)?
+                    }
+                    (None, "path") if entry.rules.is_empty() => entry.rules.push(word.to_owned()),
+                    _ => return Err(fail("until=DATE or `# reason` was expected behind what it covers".into())),
+                }
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    /// The line that [`parse_all`](Self::parse_all) reads as an entry for this finding.
+    pub fn line_for(fingerprint: Fingerprint, path: Option<&str>, until: Option<Date>, reason: &str) -> String {
+        let path = path.map(|path| format!(" {path}")).unwrap_or_default();
+        let until = until.map(|date| format!(" until={date}")).unwrap_or_default();
+        // A reason is one line.
+        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        let reason = if reason.is_empty() { reason } else { format!(" # {reason}") };
+        format!("fp:{fingerprint}{path}{until}{reason}")
+    }
+
+    /// The entries of a `.gitleaksignore`, and the numbers of the lines that are none.
+    pub fn parse_gitleaksignore(text: &str, file: &str) -> (Vec<Self>, Vec<usize>) {
+        let mut entries = Vec::new();
+        let mut bad = Vec::new();
+        for (index, line) in text.lines().enumerate().map(|(index, line)| (index, line.trim())) {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            match Position::parse(line) {
+                Some(position) => entries.push(Self {
+                    origin: format!("{file}:{}", index + 1),
+                    positions: vec![position],
+                    ..Self::default()
+                }),
+                None => bad.push(index + 1),
+            }
+        }
+        (entries, bad)
+    }
+}
+
+/// A `.gitleaksignore` as lines of a `.sealignore-secrets`: a fingerprint for what is found, a remark for what is not.
+pub fn migrate_gitleaksignore(text: &str, findings: &[Finding], rules: &Ruleset) -> String {
+    let mut out = String::new();
+    let mut written = std::collections::BTreeSet::new();
+    for line in text.lines().map(str::trim) {
+        let Some(position) = Position::parse(line).filter(|_| !line.starts_with('#')) else {
+            out += &format!("{line}\n");
+            continue;
+        };
+        let is_meant = |finding: &&Finding| {
+            let rule = rules.rule(finding.rule);
+            finding.places.iter().any(|place| position.is(rule, place))
+        };
+        let mut found = findings.iter().filter(is_meant).peekable();
+        if found.peek().is_none() {
+            out += &format!("# not found: {line}\n");
+        }
+        for finding in found.filter(|finding| written.insert(finding.fingerprint)) {
+            out += &Allow::line_for(finding.fingerprint, None, None, &format!("was {line}"));
+            out.push('\n');
+        }
+    }
+    out
+}
+
+impl Position {
+    /// Reads `commit:path:rule:line` or `path:rule:line`; the path may have colons.
+    fn parse(text: &str) -> Option<Self> {
+        let (rest, line) = text.rsplit_once(':')?;
+        let (rest, rule) = rest.rsplit_once(':')?;
+        let (commit, path) = match rest.split_once(':') {
+            Some((commit, path)) if commit.len() >= 40 && commit.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                (Some(commit.to_ascii_lowercase()), path)
+            }
+            _ => (None, rest),
+        };
+        let line = line.parse().ok()?;
+        Some(Self { commit, path: path.into(), rule: rule.to_owned(), line })
+    }
+
+    fn is(&self, rule: &Rule, place: &Place) -> bool {
+        self.line == place.line
+            && place.source.path() == Some(&self.path)
+            && is_called(rule, &self.rule)
+            && self.commit.as_ref().is_none_or(|commit| commit_of(place).as_ref() == Some(commit))
+    }
+}
+
+impl Paths {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.globs.is_none() && self.regexes.is_empty()
+    }
+
+    /// Takes globs as git's ignore files have them: without a slash it is a name in any folder, and a folder stands for all that is
+    /// in it.
+    pub fn add_globs(&mut self, globs: &[String]) -> Result<(), String> {
+        if globs.is_empty() {
+            return Ok(());
+        }
+        let mut set = GlobSetBuilder::new();
+        let fail = |glob: &str, error: &globset::Error| format!("`{glob}` is not a glob: {}", error.kind());
+        for glob in globs {
+            let anchored = glob.trim_end_matches('/');
+            let any_folder = if anchored.contains('/') { "" } else { "**/" };
+            let anchored = anchored.trim_start_matches('/');
+            for pattern in [format!("{any_folder}{anchored}"), format!("{any_folder}{anchored}/**")] {
+                let built = GlobBuilder::new(&pattern).literal_separator(true).build();
+                set.add(built.map_err(|error| fail(glob, &error))?);
+            }
+        }
+        self.globs = Some(set.build().map_err(|error| fail(&globs.join(" "), &error))?);
+        Ok(())
+    }
+
+    /// Adds a regular expression, searched in the path.
+    pub fn add_regex(&mut self, regex: Regex) {
+        self.regexes.push(regex);
+    }
+
+    fn has(&self, path: &BStr) -> bool {
+        self.globs.as_ref().is_some_and(|globs| globs.is_match(path.to_path_lossy()))
+            || self.regexes.iter().any(|regex| regex.is_match(path))
+    }
+}
+
+/// Whether a rule has this id, or another tool's name for it is this.
+pub fn is_called(rule: &Rule, id: &str) -> bool {
+    rule.id == id || rule.aliases.iter().any(|alias| alias == id)
+}
+
+/// The commit that brought a secret to its place.
+fn commit_of(place: &Place) -> Option<String> {
+    match (&place.source, &place.history) {
+        (Source::Commit(id), _) => Some(id.to_string()),
+        (_, Some(history)) => history.first.as_ref().map(|commit| commit.id.to_string()),
+        _ => None,
+    }
+}
+
+/// Reads a date as `2027-02-01`.
+pub fn parse_date(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a date such as 2027-02-01"))
+}
+
+/// Whether it can be a fingerprint, or the first digits of one.
+pub fn is_fingerprint(text: &str) -> bool {
+    let text = text.strip_prefix("F-").or_else(|| text.strip_prefix("f-")).unwrap_or(text);
+    let digits = text.bytes().filter(|byte| *byte != b'-').count();
+    (6..=26).contains(&digits) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

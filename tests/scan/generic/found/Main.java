@@ -1,0 +1,10 @@
+private static final String PASSWORD = "«winter2019Berlin»";
+String apiKey = "«QTcO9MlkCP8L6MqspyxdvLwahfR9gs6K»";
+props.setProperty("db.password", "«sup3rL0ng&Winding»");
+dataSource.setPassword("«Brontosaurus77»");
+config.put("client.secret", "«Ix1ATdrd17oREBuAZWZTCsHPyy2tUPlkUrf7ukYj»");
+char[] passphrase = "«mq-71-Kestrel»".toCharArray();
+@Value("${app.token:«wgVD8IrDSfXPSrJsxNlLFbZtHW3vc7Ko»}") String appToken;
+builder.withToken("«5b2bfd7578757d9ffaa806837a82e10cac5ca2fb»").build();
+String secret = "«VxpgOUUYwWph9W51" + "rTqOJSrw5l6ax2zv»";
+DriverManager.getConnection("jdbc:mysql://db1/app?user=ada&password=«z3bra_Crossing9»");

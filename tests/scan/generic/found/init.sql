@@ -1,0 +1,3 @@
+CREATE USER 'ada'@'%' IDENTIFIED BY '«Qu4rtz!Lake»';
+ALTER ROLE ada WITH PASSWORD '«zQ2!rTy88»';
+CREATE USER ada WITH ENCRYPTED PASSWORD '«fr0gs-4-breakfast»';

@@ -1,0 +1,13 @@
+const apiKey = "«PjiDMOPQJNBrfOzrni58qVmg3Aj2rIeV»";
+const password = '«m00nl1t/Path»';
+let authToken = `«cXV8Om6s-AbB4y8rugiFs89OoZEk6m8MihTA6VR-»`;
+const jwtSecret = process.env.JWT_SECRET || "«Gtqfh7bGmIBlsLusGcg0OIgR0u42O5XD»";
+const sessionSecret = process.env.SESSION_SECRET ?? '«2e7a72846542ee94a5902a3ed5c2a64c»';
+module.exports = { clientSecret: "«z8vBxPsI31IFp7sB4sFiwwXYrWXhPHpzbzWna8vZ»", port: 3000 };
+app.use(session({ secret: '«Yx7$kLm9@t»' }));
+mysql.createConnection({ user: "root", password: "«T0pHat&Tails»" });
+axios.defaults.headers["X-Auth-Token"] = "«0eb3a11ecbc9dae633a24f709007851602980c7d»";
+localStorage.setItem("access_token", "«hKpyLwteGSDUztdF_Y4LP7VtU3D_2hPMlTQQdfDaS36bfuKgbqIAawaliojJXZiA»");
+const signingKey = "«MepyOZNaxjPcchOaiR4O" + "kTcZNWeDqr0jLY8ugikB»";
+if (req.body.password === "«Ember-Isle-404»") return ok();
+const s = "{\"password\": \"«Sn0wGoose22»\", \"user\": \"ada\"}";

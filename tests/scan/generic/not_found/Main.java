@@ -1,0 +1,12 @@
+private static final String PASSWORD = System.getenv("APP_PASSWORD");
+String apiKey = keyStore.loadApiKey("billing");
+props.setProperty("db.password", password);
+dataSource.setPassword(passwordSupplier.get());
+config.put("client.secret", clientSecret);
+char[] passphrase = console.readPassword();
+@Value("${app.token}") String appToken;
+builder.withToken(tokenFactory).build();
+String secretParam = "client_secret";
+DriverManager.getConnection("jdbc:mysql://db1/app?user=ada&password=" + password);
+PasswordEncoder passwordEncoder = new BCryptPasswordEncoder();
+private String tokenClass = "org.acme.security.JwtTokenProvider2";

@@ -1,0 +1,2 @@
+ACCESS_TOKEN ?= $(shell cat .token)
+DEPLOY_PASSWORD := $(PASSWORD)
