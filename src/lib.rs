@@ -9,6 +9,7 @@
 //! | [`keys`] | key services: age today; one file a service | edge |
 //! | [`host`] | files, terminal, processes, environment, clock, random | edge |
 //! | [`report`] | findings as text, JSON, SARIF … | core: values in, values out |
+//! | [`scrub`] | rewriting history: plan, fates, commits, proof | core |
 //! | [`config`] | `.sops.yaml`, parsed | core |
 //! | [`scan`] | leak rules, matching, findings | core |
 //! | [`manifest`] | what Kubernetes objects mean | core |
@@ -20,6 +21,7 @@ pub mod git;
 pub mod keys;
 pub mod host;
 pub mod report;
+pub mod scrub;
 pub mod config;
 pub mod scan;
 pub mod manifest;
