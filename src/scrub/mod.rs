@@ -6,6 +6,7 @@
 mod header;
 mod history;
 mod objects;
+mod pack;
 mod paths;
 mod prune;
 mod replace;
@@ -15,6 +16,7 @@ mod tree;
 pub use header::{CommitEdit, Header, retarget_tag};
 pub use history::{Commit, CommitIndex, History};
 pub use objects::{ObjectError, Objects};
+pub use pack::{HEADER_LEN, PackBuilder, checksum};
 pub use paths::{PathRule, PathSelection};
 pub use prune::{Pruning, When};
 pub use replace::{BadExpression, REMOVED, Replacements};

@@ -50,10 +50,12 @@ pub mod memory {
     }
 
     impl Memory {
+        /// An empty one.
         pub fn new(hash: HashKind) -> Self {
             Self { hash, objects: HashMap::new() }
         }
 
+        /// How many objects it has.
         pub fn len(&self) -> usize {
             self.objects.len()
         }

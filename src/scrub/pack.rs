@@ -110,7 +110,8 @@ impl<W: Write> PackBuilder<W> {
     /// Fails where there are more objects than a pack can have.
     pub fn finish(mut self) -> io::Result<(Vec<u8>, Vec<u8>, W)> {
         self.out.flush()?;
-        let count = u32::try_from(self.entries.len()).map_err(|_| io::Error::other("more objects than a pack can have"))?;
+        let count =
+            u32::try_from(self.entries.len()).map_err(|_| io::Error::other("more objects than a pack can have"))?;
         let header = [b"PACK".as_slice(), &2u32.to_be_bytes(), &count.to_be_bytes()].concat();
         Ok((header, index(self.entries), self.out))
     }
@@ -301,7 +302,7 @@ mod tests {
 
     #[test]
     fn deltas_make_the_new_version_of_the_old() {
-        let long: Vec<u8> = (0..300_000u32).map(|number| (number * number >> 3) as u8).collect();
+        let long: Vec<u8> = (0..300_000u32).map(|number| (number.wrapping_mul(number) >> 3) as u8).collect();
         let middle = [&long[..100_000], b"inserted", &long[100_500..]].concat();
         for (old, new) in [
             (long.as_slice(), middle.as_slice()),
@@ -321,7 +322,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let hash = HashKind::Sha1;
         let mut pack = PackBuilder::new(Vec::new());
-        let versions: Vec<Vec<u8>> = (0..120).map(|number| format!("{}{number}{}", "a".repeat(3000), "b".repeat(300)).into_bytes()).collect();
+        let versions: Vec<Vec<u8>> =
+            (0..120).map(|number| format!("{}{number}{}", "a".repeat(3000), "b".repeat(300)).into_bytes()).collect();
         let ids: Vec<ObjectId> = versions
             .iter()
             .map(|bytes| {

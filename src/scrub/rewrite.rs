@@ -344,3 +344,146 @@ impl NewGraph {
         false
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use gix::hash::Kind as HashKind;
+
+    use super::super::objects::memory::Memory;
+    use super::super::paths::PathRule;
+    use super::*;
+
+    /// Objects, and commits by the order they were made in.
+    struct Repo {
+        objects: Memory,
+        commits: Vec<ObjectId>,
+    }
+
+    impl Repo {
+        fn new(hash: HashKind) -> Self {
+            Self { objects: Memory::new(hash), commits: Vec::new() }
+        }
+
+        /// A tree of files, some of them one directory down.
+        fn tree(&mut self, files: &[(&str, &str)]) -> ObjectId {
+            let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
+            let mut below: Vec<(&str, &str)> = Vec::new();
+            for (path, text) in files {
+                match path.split_once('/') {
+                    Some((_, name)) => below.push((name, text)),
+                    None => {
+                        let id = self.objects.write(Kind::Blob, text.as_bytes()).unwrap();
+                        entries
+                            .push(((*path).to_owned(), [b"100644 ", path.as_bytes(), b"\0", id.as_bytes()].concat()));
+                    }
+                }
+            }
+            if !below.is_empty() {
+                let id = self.tree(&below);
+                entries.push(("dir/".to_owned(), [b"40000 dir\0", id.as_bytes()].concat()));
+            }
+            entries.sort();
+            let bytes: Vec<u8> = entries.into_iter().flat_map(|(_, entry)| entry).collect();
+            self.objects.write(Kind::Tree, &bytes).unwrap()
+        }
+
+        fn commit(&mut self, files: &[(&str, &str)], parents: &[usize]) -> usize {
+            let tree = self.tree(files);
+            let mut text = format!("tree {tree}\n");
+            for parent in parents {
+                text += &format!("parent {}\n", self.commits[*parent]);
+            }
+            text += &format!("author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\ncommit {}\n", self.commits.len());
+            let id = self.objects.write(Kind::Commit, text.as_bytes()).unwrap();
+            self.commits.push(id);
+            self.commits.len() - 1
+        }
+
+        /// What became of each commit, and of the whole.
+        fn rewritten(&mut self, rules: &Rules) -> (Vec<CommitFate>, Rewritten, History) {
+            let tips: Vec<ObjectId> = self.commits.iter().rev().copied().collect();
+            let history = History::read(&self.objects, tips).unwrap();
+            let result = rewrite(&history, &mut self.objects, rules, |_| ()).unwrap();
+            let fate = |id: &ObjectId| result.commits[history.index(id).unwrap().get()];
+            (self.commits.iter().map(fate).collect(), result, history)
+        }
+
+        fn text(&self, id: ObjectId) -> String {
+            let mut buffer = Vec::new();
+            self.objects.read(&id, &mut buffer).unwrap();
+            String::from_utf8(buffer).unwrap()
+        }
+    }
+
+    fn without(paths: &[&str]) -> Rules {
+        let rules = paths.iter().map(|path| PathRule::Exact(path.as_bytes().to_vec())).collect();
+        Rules { paths: PathSelection { rules, by_base_name: false }, ..Rules::default() }
+    }
+
+    #[test]
+    fn what_no_rule_changes_keeps_its_id_and_nothing_is_written() {
+        for hash in [HashKind::Sha1, HashKind::Sha256] {
+            let mut repo = Repo::new(hash);
+            let one = repo.commit(&[("a", "1"), ("dir/b", "2")], &[]);
+            let two = repo.commit(&[("a", "3"), ("dir/b", "2")], &[one]);
+            repo.commit(&[("a", "3")], &[two, one]);
+            let before = repo.objects.len();
+            for rules in [Rules::default(), without(&["nowhere", "dir/nothing", "b"])] {
+                let (fates, result, _) = repo.rewritten(&rules);
+                assert_eq!(fates, [CommitFate::Same; 3]);
+                assert!(result.first_changed.is_empty());
+            }
+            assert_eq!(repo.objects.len(), before);
+        }
+    }
+
+    #[test]
+    fn path_goes_and_commits_that_are_left_empty_go_with_it() {
+        let mut repo = Repo::new(HashKind::Sha1);
+        let clean = repo.commit(&[("a", "1")], &[]);
+        let added = repo.commit(&[("a", "1"), ("dir/key", "s")], &[clean]);
+        let both = repo.commit(&[("a", "2"), ("dir/key", "s")], &[added]);
+        let was_empty = repo.commit(&[("a", "2"), ("dir/key", "s")], &[both]);
+        let removed = repo.commit(&[("a", "2")], &[was_empty]);
+        let (fates, result, history) = repo.rewritten(&without(&["dir/key"]));
+        let index = |at: usize| history.index(&repo.commits[at]).unwrap();
+        assert_eq!(fates[clean], CommitFate::Same);
+        assert_eq!(fates[added], CommitFate::Pruned(Some(index(clean))));
+        let CommitFate::New(new) = fates[both] else { panic!("{fates:?}") };
+        let text = repo.text(new);
+        assert!(text.contains(&format!("parent {}\n", repo.commits[clean])), "{text}");
+        assert!(text.ends_with("\n\ncommit 2\n"), "{text}");
+        assert!(matches!(fates[was_empty], CommitFate::New(_)), "it always was empty");
+        assert!(matches!(fates[removed], CommitFate::Pruned(Some(_))));
+        assert_eq!(result.first_changed, [index(added)]);
+    }
+
+    #[test]
+    fn merge_of_what_pruning_made_one_goes_and_an_intended_one_stays() {
+        let mut repo = Repo::new(HashKind::Sha1);
+        let base = repo.commit(&[("a", "1")], &[]);
+        let key = repo.commit(&[("a", "1"), ("key", "s")], &[base]);
+        // The side is nothing but the key: merging it is merging nothing.
+        let merge = repo.commit(&[("a", "1"), ("key", "s")], &[base, key]);
+        let work = repo.commit(&[("a", "2"), ("key", "s")], &[merge]);
+        let intended = repo.commit(&[("a", "2"), ("key", "s")], &[merge, work]);
+        let (fates, ..) = repo.rewritten(&without(&["key"]));
+        assert!(matches!(fates[merge], CommitFate::Pruned(_)), "{fates:?}");
+        let CommitFate::New(new) = fates[intended] else { panic!("{fates:?}") };
+        assert_eq!(repo.text(new).matches("parent ").count(), 2, "it was meant to be a merge");
+    }
+
+    #[test]
+    fn blobs_are_replaced_and_dropped_wherever_they_are() {
+        let mut repo = Repo::new(HashKind::Sha1);
+        let first = repo.commit(&[("a", "secret"), ("dir/b", "secret"), ("dir/c", "gone"), ("d", "kept")], &[]);
+        let clean = repo.objects.write(Kind::Blob, b"***").unwrap();
+        let id = |repo: &mut Repo, text: &str| repo.objects.write(Kind::Blob, text.as_bytes()).unwrap();
+        let blobs = [(id(&mut repo, "secret"), BlobFate::Replace(clean)), (id(&mut repo, "gone"), BlobFate::Drop)];
+        let (fates, ..) = repo.rewritten(&Rules { blobs: blobs.into(), ..Rules::default() });
+        let CommitFate::New(new) = fates[first] else { panic!("{fates:?}") };
+        let expected = repo.tree(&[("a", "***"), ("dir/b", "***"), ("d", "kept")]);
+        assert!(repo.text(new).starts_with(&format!("tree {expected}\n")));
+    }
+}

@@ -1,11 +1,10 @@
-//! Trees as bytes: entries are dropped, replaced and inserted, and all other bytes stay as they are.
+//! Trees as bytes: entries are dropped and replaced, and all other bytes stay as they are.
 //!
 //! Trees that git would not write today (wrong order, two entries of one name, odd modes) are neither refused nor repaired.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
-use gix::hash::{ObjectId, oid};
+use gix::hash::oid;
 
 /// An entry of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,48 +139,11 @@ impl<'a> TreeEdit<'a> {
     }
 }
 
-/// The order of two entries in a tree: by name, where a directory's ends in `/`.
-pub fn order(one: (&[u8], EntryKind), other: (&[u8], EntryKind)) -> Ordering {
-    fn ended((name, kind): (&[u8], EntryKind)) -> impl Iterator<Item = u8> + '_ {
-        let slash = if kind == EntryKind::Tree { Some(b'/') } else { None };
-        name.iter().copied().chain(slash)
-    }
-    ended(one).cmp(ended(other))
-}
-
-/// Inserts an entry at its place in a tree; one of the same name is replaced.
-pub fn insert(tree: &[u8], mode: &[u8], name: &[u8], id: &ObjectId) -> Result<Vec<u8>, NotATree> {
-    let id_len = id.as_bytes().len();
-    let added = Entry { mode, name, id, end: 0 };
-    let mut at = 0;
-    let mut new = Vec::with_capacity(tree.len() + mode.len() + name.len() + 2 + id_len);
-    let mut is_in = false;
-    let put = |new: &mut Vec<u8>| {
-        for part in [mode, b" ", name, b"\0", id.as_bytes()] {
-            new.extend_from_slice(part);
-        }
-    };
-    for entry in Entries::new(tree, id_len) {
-        let entry = entry?;
-        let bytes = &tree[at..entry.end];
-        at = entry.end;
-        if !is_in && order((name, added.kind()), (entry.name, entry.kind())).is_lt() {
-            put(&mut new);
-            is_in = true;
-        }
-        if entry.name != name {
-            new.extend_from_slice(bytes);
-        }
-    }
-    if !is_in {
-        put(&mut new);
-    }
-    Ok(new)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use gix::ObjectId;
+
     use super::*;
 
     fn tree(entries: &[(&str, &str, u8)]) -> Vec<u8> {
@@ -207,18 +169,5 @@ mod tests {
         for bad in [&b"100644"[..], b"100644 a", b"100644 a\0short"] {
             assert_eq!(Entries::new(bad, 20).collect::<Vec<_>>(), [Err(NotATree)]);
         }
-    }
-
-    #[test]
-    fn inserted_entries_stand_in_gits_order() {
-        let old = tree(&[("100644", "a-b", 1), ("40000", "a", 2), ("100644", "a0", 3)]);
-        let id = ObjectId::from_bytes_or_panic(&[9; 20]);
-        let names = |tree: &[u8]| {
-            let name = |entry: Result<Entry<'_>, _>| String::from_utf8_lossy(entry.unwrap().name).into_owned();
-            Entries::new(tree, 20).map(name).collect::<Vec<_>>()
-        };
-        assert_eq!(names(&insert(&old, b"100644", b"a", &id).unwrap()), ["a", "a-b", "a0"]);
-        assert_eq!(names(&insert(&old, b"100644", b"a.", &id).unwrap()), ["a-b", "a.", "a", "a0"]);
-        assert_eq!(names(&insert(&old, b"40000", b"z", &id).unwrap()), ["a-b", "a", "a0", "z"]);
     }
 }
