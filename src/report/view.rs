@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Report, Wholes, shown, shown_bytes};
 use crate::scan::{
-    CommitRef, Coverage, Finding, Fingerprint, History, Layer, Note, Piece, Place, Rule, Source, Suppression,
-    Unscanned, Used,
+    CommitRef, Confidence, Coverage, Finding, Fingerprint, History, Layer, Note, Piece, Place, Rule, Source,
+    Suppression, Unscanned, Used,
 };
 
 /// A report as formats see it.
@@ -43,7 +43,9 @@ pub(super) enum As {
 
 impl<'a> View<'a> {
     pub(super) fn new(report: &'a Report<'a>) -> Self {
-        let secrets = report.findings.iter().map(|finding| finding.secret.expose());
+        // What may well be no secret would only make paths unreadable.
+        let sure = report.findings.iter().filter(|finding| finding.confidence >= Confidence::Medium);
+        let secrets = sure.map(|finding| finding.secret.expose());
         let secrets = secrets.filter(|secret| secret.len() >= MIN_HIDDEN && !report.options.show_secrets);
         let secrets = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(secrets).ok();
         let wholes = report.wholes();
