@@ -1,6 +1,6 @@
 //! Findings as text, JSON, SARIF and what else pipelines read. Values in, bytes out: nothing is printed here.
 //!
-//! Every format takes what it says from one place ([`view`]), where secrets are hidden in whatever they stand in: an excerpt, a
+//! Every format takes what it says from one place (`view`), where secrets are hidden in whatever they stand in: an excerpt, a
 //! path, the first line of a commit's message. A format is a file here and a variant of [`Format`].
 
 mod brief;

@@ -3,7 +3,7 @@
 //! Two models say how likely a value is: one draws every character alike from the alphabet the value uses, the other spells as
 //! source code and English do (`natural.bin`: three symbols in a row, and where capitals stand; made by
 //! `tests/scan/natural/make.py`). A value that people wrote is `2^n` times likelier under the first model than under the second
-//! with a chance below `2^-n` (Markov's inequality), which is what makes [`BITS`] a bound and not a matter of taste.
+//! with a chance below `2^-n` (Markov's inequality), which is what makes `BITS` a bound and not a matter of taste.
 //! What a value means (a path, a UUID, a placeholder) is not known here.
 
 /// The alphabet that a random value was drawn from: the smallest that holds it.

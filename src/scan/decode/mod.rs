@@ -3,7 +3,7 @@
 //! [`Decoder`] finds encoded runs: by default only those that hold the image of a word that matters (a strong prefix as it looks
 //! in base64), as decoding every run of a history costs more than the scan. Structures bring texts of their own (the values of a
 //! Secret). [`settle`] looks through both kinds and makes one list of what was found on all levels. The encodings are in
-//! [`codec`], positions in [`inner`].
+//! [`codec`], positions in `inner`.
 
 pub mod codec;
 mod inner;

@@ -1,6 +1,6 @@
 //! Credentials without a shape of their own, found by their name: `password: hunter2`, `API_KEY=…`.
 //!
-//! A keyword leads to a [`name`], the name to an [`assignment`], the assignment to a [`value`]; each step drops most of what reaches it, and
+//! A keyword leads to a `name`, the name to an `assignment`, the assignment to a `value`; each step drops most of what reaches it, and
 //! only the last looks at how random a value is. In which file a value stands is not known here: what counts only where the
 //! format makes it a value is marked with [`Note::Bare`].
 

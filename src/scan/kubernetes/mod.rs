@@ -3,7 +3,7 @@
 //! [`Manifests`] reads a text once, as YAML (of several documents) or JSON with positions, and asks each part of this folder about
 //! every object: Secrets, templates of sealed and external ones, workloads and ConfigMaps, kustomize, kubeconfigs, the keys of
 //! the API server. What does not parse, as Helm templates do not, is read line by line. How sops files are judged is in [`sops`],
-//! Secrets in [`secret`], and what is known only from the tree that a file lies in, in [`tree`].
+//! Secrets in `secret`, and what is known only from the tree that a file lies in, in [`tree`].
 
 mod config;
 pub mod kustomize;
