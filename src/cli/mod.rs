@@ -146,7 +146,7 @@ pub fn command() -> clap::Command {
 /// The command line as clap sees it, with these commands: to describe all of them takes longer than opening a small file.
 fn command_line(commands: &[Command]) -> clap::Command {
     let seal = clap::Command::new("seal")
-        .about("Encrypts Kubernetes Secrets in git, byte for byte, in the sops format")
+        .about("Encrypts Kubernetes Secrets in git, byte for byte, in the sops format; finds leaked ones")
         .version(env!("CARGO_PKG_VERSION"))
         .propagate_version(true)
         .max_term_width(100)

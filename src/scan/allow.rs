@@ -4,6 +4,9 @@
 //! another scanner's settings ([`config`](crate::config) reads the latter two). Nothing is dropped: what is covered is suppressed,
 //! counted, and kept in machine-readable reports.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use gix::bstr::{BStr, BString, ByteSlice as _};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::civil::Date;
@@ -11,7 +14,7 @@ use regex::bytes::Regex;
 use sha2::{Digest as _, Sha256};
 
 use super::baseline::Baseline;
-use super::{Finding, Fingerprint, Place, Rule, Ruleset, Source, Suppression};
+use super::{Finding, Fingerprint, Place, Rule, RuleIndex, Ruleset, Source, Suppression};
 
 /// What lets findings through.
 #[derive(Debug, Default)]
@@ -134,7 +137,7 @@ impl Suppressing<'_> {
         let now = jiff::Timestamp::from_second(self.now).unwrap_or_default();
         let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
         let mut entries: Vec<Used> = self.allow.iter().map(|entry| entry.unused(today)).collect();
-        for finding in findings {
+        for finding in findings.iter_mut() {
             let rule = rules.rule(finding.rule);
             let secret = Subject::new(finding, rule);
             let mut covering = vec![false; self.allow.len()];
@@ -167,7 +170,30 @@ impl Suppressing<'_> {
             finding.settle_suppression();
             covering.iter().zip(&mut entries).for_each(|(covers, entry)| entry.findings += usize::from(*covers));
         }
+        suppress_parts(findings);
         Applied { entries }
+    }
+}
+
+/// What covers an object covers the parts of it that are bad for no other reason, in the places where they are parts of it.
+fn suppress_parts(findings: &mut [Finding]) {
+    type Covered = (Source, Range<usize>, Suppression);
+    let mut wholes: HashMap<(Fingerprint, RuleIndex), Vec<Covered>> = HashMap::new();
+    for whole in findings.iter().filter(|finding| finding.part_of.is_none()) {
+        for place in &whole.places {
+            if let Some(suppressed) = &place.suppressed {
+                let covered = (place.source.clone(), place.whole.clone(), suppressed.clone());
+                wholes.entry((whole.fingerprint, whole.rule)).or_default().push(covered);
+            }
+        }
+    }
+    for part in findings {
+        let Some(covered) = part.part_of.and_then(|whole| wholes.get(&(whole, part.rule))) else { continue };
+        for place in part.places.iter_mut().filter(|place| place.suppressed.is_none()) {
+            let holds = |(source, span, _): &&Covered| *source == place.source && span.contains(&place.secret.start);
+            place.suppressed = covered.iter().find(holds).map(|(.., suppressed)| suppressed.clone());
+        }
+        part.settle_suppression();
     }
 }
 

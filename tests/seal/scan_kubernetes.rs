@@ -104,3 +104,20 @@ fn what_is_pushed_has_no_say_in_what_should_be_encrypted() {
     assert_eq!(places(&step.stdin(&lines).env("GIT_DIR", ".").run()), ["sealed/clear.yaml:1"]);
     assert_eq!(found(&repo, ["--commits", &format!("{old}..{new}")]), [""; 0]);
 }
+
+#[test]
+fn what_lets_an_object_through_lets_its_keys_through_in_that_place_only() {
+    let repo = Repo::new();
+    repo.write("a.yaml", SECRET);
+    repo.seal(["scan"]).exits(1);
+    let ran = repo.seal(["scan", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let whole = findings.iter().find(|finding| finding["part_of"].is_null()).unwrap();
+    assert!(findings.len() > 1, "the object and its key: {ran}");
+    repo.seal(["scan", "ignore", whole["fingerprint"].as_str().unwrap(), "--reason", "a sample"]).exits(0);
+    repo.seal(["scan"]).exits(0);
+    // The same password in another object is another matter.
+    repo.write("b.yaml", SECRET.replace("password", "token"));
+    repo.seal(["scan"]).exits(1);
+}
