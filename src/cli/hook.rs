@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
+use gix::bstr::{BString, ByteSlice as _};
 
 use super::failure::{Failure, Kind};
 use super::scan::{self, Outcome, RuleArgs, SourceArgs};
@@ -15,7 +16,7 @@ use super::shown;
 use crate::git::{self, Hook, HookChange, HookError, HookFile, HookState, Repository};
 use crate::host::{Variable, process};
 use crate::report;
-use crate::scan::Finding;
+use crate::scan::{Finding, Source};
 
 /// Stop secrets in git's hooks
 #[derive(Args)]
@@ -370,7 +371,15 @@ fn generic(
     writeln!(out, "{heading}")?;
     for finding in stopping.iter().take(12) {
         let Some(place) = finding.places.first() else { continue };
-        let what = place.source.path().map_or_else(|| "a message".to_owned(), ToString::to_string);
+        // A name may be the secret itself, or hold another one that was found.
+        let is_shown = |path: &&BString| {
+            !matches!(place.source, Source::Name(_))
+                && stopping.iter().all(|other| !path.contains_str(other.secret.expose()))
+        };
+        let what = match place.source.path() {
+            Some(path) => Some(path).filter(is_shown).map_or_else(|| "a name".to_owned(), ToString::to_string),
+            None => "a message".to_owned(),
+        };
         let commit = place.history.as_ref().and_then(|history| history.first.as_ref());
         let commit = commit.map(|commit| format!(" in commit {}", commit.id.to_hex_with_len(10))).unwrap_or_default();
         let rule = &report.rules.rule(finding.rule).id;

@@ -243,6 +243,12 @@ fn remote_refuses_what_is_pushed_and_takes_the_cleaned_one() {
     push(&repo, [":other"]).exits(0);
     repo.git(["tag", "-a", "v", "-m", &token(4)]).exits(0);
     refused(&repo, push(&repo, ["v"]));
+    // git itself names the ref; what the receiving side says must not.
+    repo.git(["tag", &token(5)]).exits(0);
+    let text = push(&repo, [token(5).as_str()]).exits(1).stderr_text();
+    let said: Vec<&str> = text.lines().filter(|line| line.starts_with("remote:")).collect();
+    assert!(said.iter().any(|line| line.contains("a name")), "{text}");
+    assert!(!said.concat().contains(&token(5)), "{text}");
 }
 
 #[test]
