@@ -16,6 +16,7 @@ mod range;
 mod reader;
 mod repository;
 mod roots;
+mod run_folder;
 mod staged;
 
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
@@ -24,5 +25,6 @@ pub use push::{RefUpdate, everything, pushed, received, unpushed};
 pub use range::{Additions, NewBlob, Range};
 pub use reader::{Commit, Entry, ObjectReader};
 pub use repository::{GitError, Repository, Tree, Version};
+pub use run_folder::RunFolder;
 pub use scan_history::{HistoryOptions, HistoryScan, Progress, Scope, scan_history};
 pub use staged::staged;

@@ -5,6 +5,7 @@
 
 mod header;
 mod history;
+mod moves;
 mod objects;
 mod pack;
 mod paths;
@@ -15,6 +16,7 @@ mod tree;
 
 pub use header::{CommitEdit, Header, retarget_tag};
 pub use history::{Commit, CommitIndex, History};
+pub use moves::{Mapped, RefMove};
 pub use objects::{ObjectError, Objects};
 pub use pack::{HEADER_LEN, PackBuilder, checksum};
 pub use paths::{PathRule, PathSelection};
