@@ -56,7 +56,7 @@ impl Draft {
         let plain =
             Document::parse(self.payload(), Format::Binary).map_err(|error| Failure::of_parse(&name, &error))?;
         let envelope = Envelope::new(groups.to_vec(), threshold, None, false);
-        Ok(session.seal(&name, &plain, envelope, key, None, AttachmentStyle::default())?.bytes)
+        Ok(session.seal(&name, plain, envelope, key, None, AttachmentStyle::default())?.bytes)
     }
 }
 

@@ -440,8 +440,9 @@ impl Editing<'_> {
             envelope.version = SOPS_VERSION.to_owned();
         }
         let style = self.encrypted.style();
-        let sealed = self.session.seal(self.name, &after, envelope, self.key, Some(self.opened), style)?;
-        for change in changes(&before, &after) {
+        let changes = changes(&before, &after);
+        let sealed = self.session.seal(self.name, after, envelope, self.key, Some(self.opened), style)?;
+        for change in changes {
             let word = match change.kind {
                 ChangeKind::Added => "added  ",
                 ChangeKind::Removed => "removed",

@@ -165,8 +165,9 @@ pub fn encrypt(input: Input, args: &EncryptArgs, session: &Session) -> Result<Ma
             .hint("put plain text under stringData, or encode it: base64 -w0")
     })?;
     let about = plain.roots().first().and_then(|root| Object::of(&plain, &root.branch));
-    let sealed = plan.carry_out(&name, &plain, args.formats.indent, session)?;
-    if sealed.encrypted == 0 && !args.allow_plain && plain.format() != Format::Binary {
+    let written_as = plain.format();
+    let sealed = plan.carry_out(&name, plain, args.formats.indent, session)?;
+    if sealed.encrypted == 0 && !args.allow_plain && written_as != Format::Binary {
         let rule = plan.selection.unwrap_or_default();
         return Err(Failure::new(
             Kind::Refused,
@@ -203,7 +204,7 @@ impl Plan {
     pub fn carry_out(
         &self,
         name: &Path,
-        plain: &Document,
+        plain: Document,
         indent: Option<usize>,
         session: &Session,
     ) -> Result<Sealed, Failure> {

@@ -171,7 +171,7 @@ fn merge(args: &MergeDriverArgs, name: &Path, session: &Session) -> Result<Vec<S
             let document = Document::parse(merged.bytes, format).map_err(|error| Failure::of_parse(name, &error))?;
             let previous = if std::ptr::eq(kept, &ours) { &opened_ours } else { &opened_theirs };
             let previous = previous.as_ref().filter(|_| fresh.is_none());
-            session.seal(name, &document, new, fresh.as_ref().unwrap_or(key), previous, encrypted.style())?.bytes
+            session.seal(name, document, new, fresh.as_ref().unwrap_or(key), previous, encrypted.style())?.bytes
         }
     };
     target::write(&args.ours, &bytes, 0o644)?;

@@ -264,7 +264,7 @@ pub fn rotate(
     let mut envelope = encrypted.envelope().clone();
     envelope.threshold = threshold_for(groups.len(), envelope.threshold);
     envelope.groups = session.wrap(&name, &groups, envelope.threshold, &key)?;
-    let sealed = session.seal(&name, &plain, envelope, &key, None, style)?;
+    let sealed = session.seal(&name, plain, envelope, &key, None, style)?;
     check_opens(session, &name, &sealed.bytes, output, &key, locked_out)?;
     let removed = change.remove.iter().filter(|r| old_groups.iter().any(|group| has(group, r))).cloned().collect();
     let values = encrypted_values(&opened);

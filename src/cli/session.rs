@@ -230,7 +230,7 @@ impl Session {
     pub fn seal(
         &self,
         name: &Path,
-        plain: &Document,
+        plain: Document,
         envelope: Envelope,
         key: &DataKey,
         previous: Option<&Opened<'_>>,
@@ -246,7 +246,7 @@ impl Session {
         let encrypted = opened.encrypted();
         let document = Document::parse(plain.into_zeroizing(), encrypted.format())
             .map_err(|error| Failure::of_parse(name, &error))?;
-        self.seal(name, &document, encrypted.envelope().clone(), key, Some(opened), encrypted.style())
+        self.seal(name, document, encrypted.envelope().clone(), key, Some(opened), encrypted.style())
     }
 
     /// How a new envelope is written for a file of this format: as the config's `stores` say.

@@ -191,7 +191,8 @@ impl Encrypted {
     ///
     /// Holds one value at a time. Errs where it cannot be decrypted.
     pub(super) fn gives_back(&self, plain: &[u8], originals: &[Span], key: &DataKey) -> Result<bool, DecryptError> {
-        let mut places = Vec::with_capacity(originals.len());
+        let cuts = self.document.roots().iter().filter_map(|root| root.attachment.as_ref()).flat_map(|a| &a.cuts);
+        let mut places = Vec::with_capacity(originals.len() + cuts.clone().count());
         let mut is_same = true;
         let (_, plain_comments) = self.tokens(&Cipher::new(key), MacCheck::Require, |token| {
             let original = originals.get(places.len()).copied().unwrap_or_default();
@@ -203,7 +204,6 @@ impl Encrypted {
         if !is_same || is_ini || !plain_comments.is_empty() || places.len() != originals.len() {
             return Ok(false);
         }
-        let cuts = self.document.roots().iter().filter_map(|root| root.attachment.as_ref()).flat_map(|a| &a.cuts);
         places.extend(cuts.map(|cut| (*cut, Span::default())));
         places.sort_unstable_by_key(|(here, _)| here.start);
         let source = self.document.source();

@@ -92,18 +92,18 @@ pub enum EncryptError {
 /// Fills a buffer with random bytes from the system.
 pub type Random<'r> = &'r mut dyn FnMut(&mut [u8]) -> Result<(), String>;
 
-/// Encrypts `plain`.
+/// Encrypts `plain`, whose tree is given up as soon as its values are encrypted.
 ///
 /// Binary documents are encrypted whole, whatever the selection says, into a JSON file.
-pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Result<Sealed, EncryptError> {
+pub fn encrypt(plain: Document, sealing: Sealing<'_>, random: Random<'_>) -> Result<Sealed, EncryptError> {
     let Sealing { mut envelope, key, previous, style, now } = sealing;
     let rule = envelope.selection.clone().unwrap_or_default();
     let selection = Selection::compile(rule)?;
-    check(plain)?;
+    check(&plain)?;
 
     let cipher = Cipher::new(key);
     let mut making = Making {
-        plain,
+        plain: &plain,
         cipher: &cipher,
         selection: &selection,
         random,
@@ -140,34 +140,40 @@ pub fn encrypt(plain: &Document, sealing: Sealing<'_>, random: Random<'_>) -> Re
         return Ok(Sealed { bytes, encrypted: originals.len(), kept });
     }
 
-    let attach = |envelope: &Envelope| plain.attach(&serde_json::Value::Object(envelope.to_map()), &style);
+    let attach =
+        |plain: &Document, envelope: &Envelope| plain.attach(&serde_json::Value::Object(envelope.to_map()), &style);
+    let attachment = attach(&plain, &envelope);
+    let format = plain.format();
+    // Of a large file the tree is larger than the source: it is read once more where it is needed.
+    let source = plain.into_source();
     // At the end of the file the envelope comes behind what is added there.
-    let (bytes, places) = edits.apply_before(plain.source(), &attach(&envelope));
-    let read = Encrypted::parse(bytes, plain.format()).map_err(broken)?;
+    let (bytes, places) = edits.apply_before(&source, &attachment);
+    let read = Encrypted::parse(bytes, format).map_err(broken)?;
     let of_alias = |error| match expanded && selection.is_by_comment() {
         true => EncryptError::AliasUnderComments,
         false => broken(error),
     };
     // Most documents need no layout, which is found out in passing; else all values are looked at together.
-    if !expanded && read.gives_back(plain.source(), &originals, key).map_err(of_alias)? {
+    if !expanded && read.gives_back(&source, &originals, key).map_err(of_alias)? {
         let bytes = std::mem::take(&mut *read.into_bytes());
         return Ok(Sealed { bytes, encrypted: originals.len(), kept });
     }
     let opened = read.open(key, MacCheck::Require).map_err(of_alias)?;
-    let layout = layout_of(plain, &opened, &originals, expanded)?;
-    if !opened.plain_comments.is_empty() || !(layout.is_canonical() || opened.is(plain)) {
+    let plain = Document::parse(source, format).map_err(broken)?;
+    let layout = layout_of(&plain, &opened, &originals, expanded)?;
+    if !opened.plain_comments.is_empty() || !(layout.is_canonical() || opened.is(&plain)) {
         return Err(EncryptError::CommentMoves);
     }
     let mac = opened.mac().to_owned();
     drop(opened);
     let mut bytes = read.into_bytes();
-    if !layout.is_canonical() && !is_sops_secret(plain) {
+    if !layout.is_canonical() && !is_sops_secret(&plain) {
         envelope.seal = layout.seal(&cipher, &mac, &layout_nonce);
         if envelope.seal.is_none() {
             let whole = Layout::Whole(Plaintext::from(plain.source()));
             envelope.seal = whole.seal(&cipher, &mac, &layout_nonce);
         }
-        bytes = attach(&envelope).moved(&places).apply(&bytes);
+        bytes = attach(&plain, &envelope).moved(&places).apply(&bytes);
     }
     Ok(Sealed { bytes: std::mem::take(&mut *bytes), encrypted: originals.len(), kept })
 }

@@ -88,7 +88,7 @@ mod tests {
             bytes.fill(count);
             Ok(())
         };
-        let bytes = encrypt(&document, sealing, &mut random).unwrap().bytes;
+        let bytes = encrypt(document, sealing, &mut random).unwrap().bytes;
         Encrypted::parse(bytes, format).unwrap()
     }
 

@@ -3,18 +3,37 @@
 use zeroize::Zeroizing;
 
 use super::node::Span;
+use super::piece::{LARGE, Piece};
 
 /// Replacements of spans, all of which refer to the same source.
 ///
 /// Spans may be given in any order; an empty span inserts. Insertions at one place keep the order in
 /// which they were given. An edit inside the span of another goes with it: a comment inside what is
 /// replaced or cut, say. Other overlaps are not allowed.
-#[derive(Default)]
 pub struct Edits {
-    /// All new texts, one behind the other.
-    new: Zeroizing<Vec<u8>>,
-    /// Each span with the range of its text in `new`.
-    spans: Vec<(Span, std::ops::Range<usize>)>,
+    /// Each edit as a record: its span, the length of the new text, the text. Together they can be larger than all else, and a
+    /// piece goes as soon as its texts are where they belong.
+    pieces: Vec<Piece>,
+    /// Where the next edit begins at the earliest if all are to be in order; none once they are not.
+    next: Option<u32>,
+}
+
+/// One edit: its span, and where its text is.
+#[derive(Clone, Copy)]
+struct Edit {
+    span: Span,
+    piece: u32,
+    start: u32,
+    end: u32,
+}
+
+/// Bytes of a record before its text: three numbers.
+const HEADER: usize = 12;
+
+impl Default for Edits {
+    fn default() -> Self {
+        Self { pieces: Vec::new(), next: Some(0) }
+    }
 }
 
 impl Edits {
@@ -25,28 +44,47 @@ impl Edits {
 
     /// Replaces `span` by `text`.
     pub fn replace(&mut self, span: Span, text: &[u8]) {
-        let start = self.new.len();
-        self.new.extend_from_slice(text);
-        self.spans.push((span, start..self.new.len()));
+        let len = HEADER + text.len();
+        match self.pieces.last() {
+            Some(piece) if piece.has_room(len) => {}
+            // Few edits need little.
+            Some(piece) => self.pieces.push(Piece::new(len.max(LARGE.min(2 * piece.capacity())))),
+            None => self.pieces.push(Piece::new(len.max(64))),
+        }
+        if let Some(piece) = self.pieces.last_mut() {
+            [span.start, span.end, text.len() as u32].iter().for_each(|number| piece.add(&number.to_le_bytes()));
+            piece.add(text);
+        }
+        self.next = self.next.filter(|next| *next <= span.start).map(|_| span.end);
+    }
+
+    /// All edits, as they were given.
+    fn given(&self) -> impl Iterator<Item = Edit> {
+        self.pieces.iter().enumerate().flat_map(|(number, piece)| edits_of(number, piece))
+    }
+
+    fn text(&self, edit: &Edit) -> &[u8] {
+        &self.pieces[edit.piece as usize].bytes()[edit.start as usize..edit.end as usize]
     }
 
     /// Adds all of `other`.
     pub fn extend(&mut self, other: &Edits) {
-        for (span, range) in &other.spans {
-            self.replace(*span, &other.new[range.clone()]);
+        for edit in other.given() {
+            self.replace(edit.span, other.text(&edit));
         }
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.given().next().is_none()
     }
 
     /// Whether every span is one of a source of `len` bytes, and no two overlap.
-    pub fn fit(&mut self, len: usize) -> bool {
-        self.spans.sort_by_key(|(span, _)| (span.start, span.end));
-        self.spans.iter().all(|(span, _)| span.start <= span.end && span.end as usize <= len)
-            && self.spans.windows(2).all(|pair| pair[0].0.end <= pair[1].0.start)
+    pub fn fit(&self, len: usize) -> bool {
+        let mut spans: Vec<Span> = self.given().map(|edit| edit.span).collect();
+        spans.sort_unstable();
+        spans.iter().all(|span| span.start <= span.end && span.end as usize <= len)
+            && spans.windows(2).all(|pair| pair[0].end <= pair[1].start)
     }
 
     /// The source with all edits made.
@@ -62,53 +100,84 @@ impl Edits {
     /// # Panics
     /// As [`apply`](Self::apply).
     pub fn apply_before(mut self, source: &[u8], last: &Edits) -> (Zeroizing<Vec<u8>>, Vec<Span>) {
-        // A byte of no edit, so that an empty text before it does not count as one behind it.
-        self.new.push(0);
-        let of_last = self.new.len();
+        // They have pieces of their own, by which they are known.
+        let of_last = self.pieces.len() as u32;
+        self.pieces.push(Piece::new(0));
         self.extend(last);
-        self.settle();
-        // Memory that is not used would be wiped all the same once it is given back, when there is most of it.
-        self.new.shrink_to_fit();
-        let removed: usize = self.spans.iter().map(|(span, _)| span.len()).sum();
-        let mut out = Zeroizing::new(Vec::with_capacity(source.len() - removed + self.new.len()));
+        let grown = |len: usize, edit: &Edit| len + (edit.end - edit.start) as usize - edit.span.len();
+        let ordered = self.next.is_none().then(|| self.ordered());
+        let len = match &ordered {
+            Some(ordered) => ordered.iter().fold(source.len(), grown),
+            None => self.given().fold(source.len(), |len, edit| grown(len, &edit)),
+        };
+        let mut out = Zeroizing::new(Vec::with_capacity(len));
         let mut places = Vec::new();
         let mut at = 0;
-        for (span, range) in &self.spans {
-            out.extend_from_slice(&source[at..span.start as usize]);
+        let mut make = |edit: Edit, text: &[u8]| {
+            out.extend_from_slice(&source[at..edit.span.start as usize]);
             let start = out.len();
-            out.extend_from_slice(&self.new[range.clone()]);
-            if range.start >= of_last {
+            out.extend_from_slice(text);
+            if edit.piece >= of_last {
                 places.push(Span { start: start as u32, end: out.len() as u32 });
             }
-            at = span.end as usize;
+            at = edit.span.end as usize;
+        };
+        match ordered {
+            Some(ordered) => ordered.iter().for_each(|edit| make(*edit, self.text(edit))),
+            None => self.pieces.into_iter().enumerate().for_each(|(number, piece)| {
+                edits_of(number, &piece)
+                    .for_each(|edit| make(edit, &piece.bytes()[edit.start as usize..edit.end as usize]));
+            }),
         }
         out.extend_from_slice(&source[at..]);
         (out, places)
     }
 
     /// The same texts in other places: one for each edit, in their order.
-    pub fn moved(mut self, places: &[Span]) -> Edits {
-        self.settle();
-        debug_assert_eq!(self.spans.len(), places.len());
-        self.spans.iter_mut().zip(places).for_each(|((span, _), place)| *span = *place);
-        self
+    pub fn moved(self, places: &[Span]) -> Edits {
+        let ordered = self.ordered();
+        debug_assert_eq!(ordered.len(), places.len());
+        let mut moved = Edits::new();
+        for (edit, place) in ordered.iter().zip(places) {
+            moved.replace(*place, self.text(edit));
+        }
+        moved
     }
 
-    /// Brings them in order, and drops those inside another.
-    fn settle(&mut self) {
+    /// All edits in order, without those inside another.
+    fn ordered(&self) -> Vec<Edit> {
         // Insertions first, then the longest; else as they were given.
-        let order = |(span, new): &(Span, std::ops::Range<usize>)| {
-            (span.start, !span.is_empty(), std::cmp::Reverse(span.end), new.start, new.end)
+        let order = |edit: &Edit| {
+            let Edit { span, piece, start, .. } = *edit;
+            (span.start, !span.is_empty(), std::cmp::Reverse(span.end), piece, start)
         };
-        self.spans.sort_unstable_by_key(order);
+        let mut edits: Vec<Edit> = self.given().collect();
+        edits.sort_unstable_by_key(order);
         let mut end = 0;
-        self.spans.retain(|(span, _)| {
+        edits.retain(|Edit { span, .. }| {
             let is_outside = span.start >= end;
             assert!(is_outside || span.end <= end, "edits overlap");
             end = end.max(span.end);
             is_outside
         });
+        edits
     }
+}
+
+/// The edits of one piece.
+fn edits_of(number: usize, piece: &Piece) -> impl Iterator<Item = Edit> {
+    let bytes = piece.bytes();
+    let number_at = |at: usize| {
+        let bytes = bytes.get(at..at + 4)?;
+        Some(bytes.iter().rfold(0, |number, byte| number << 8 | u32::from(*byte)))
+    };
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let span = Span { start: number_at(at)?, end: number_at(at + 4)? };
+        let start = at + HEADER;
+        at = start + number_at(at + 8)? as usize;
+        Some(Edit { span, piece: number as u32, start: start as u32, end: at as u32 })
+    })
 }
 
 #[cfg(test)]

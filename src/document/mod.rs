@@ -21,6 +21,7 @@ mod merge;
 mod nearest;
 mod node;
 mod number;
+mod piece;
 
 mod binary;
 mod dotenv;

@@ -136,7 +136,7 @@ fn alias_of_an_earlier_document_is_refused() {
 }
 
 /// Encrypts all of `plain` and opens it again; `None` where it is no document to encrypt.
-fn there_and_back(plain: &Document) -> Option<(String, Vec<u8>)> {
+fn there_and_back(plain: Document) -> Option<(String, Vec<u8>)> {
     let sealed = match sealing::seal(plain, None, false) {
         Ok(sealed) => sealed.bytes,
         Err(why) => {
@@ -269,7 +269,7 @@ proptest::proptest! {
             let plain = format!("{start}{middle}{end}");
             let Ok(document) = Document::parse(plain.as_bytes().to_vec(), Format::Yaml) else { continue };
             comments_in_tree(&document);
-            if let Some((sealed, back)) = there_and_back(&document) {
+            if let Some((sealed, back)) = there_and_back(document) {
                 // Inside a block it is no comment but text; that of a key stays.
                 let may_be_key = plain.contains("? ") && plain.contains(['|', '>']);
                 assert!(may_be_key || !sealed.contains("#TELL"), "{plain:?} became\n{sealed}");

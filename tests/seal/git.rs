@@ -62,7 +62,7 @@ impl Repository {
         let sealing = Sealing { envelope, key: &key, previous: Some(&opened), style: old.style(), now: clock::now() };
         self.0.write(
             name,
-            encrypt(&plain, sealing, &mut |bytes| random::fill(bytes).map_err(|e| e.to_string())).unwrap().bytes,
+            encrypt(plain, sealing, &mut |bytes| random::fill(bytes).map_err(|e| e.to_string())).unwrap().bytes,
         );
     }
 
@@ -88,7 +88,7 @@ impl Repository {
         let sealing = Sealing { envelope, key, previous: None, style: old.style(), now: clock::now() };
         self.0.write(
             name,
-            encrypt(&plain, sealing, &mut |bytes| random::fill(bytes).map_err(|e| e.to_string())).unwrap().bytes,
+            encrypt(plain, sealing, &mut |bytes| random::fill(bytes).map_err(|e| e.to_string())).unwrap().bytes,
         );
     }
 

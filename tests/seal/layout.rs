@@ -164,8 +164,9 @@ proptest! {
         let case = generate::case(seed);
         let Some(document) = readable(&case) else { return Ok(()) };
         prop_assume!(case.format != Format::Binary);
-        let Ok(sealed) = seal(&document, case.selection.clone(), case.mac_only_encrypted) else { return Ok(()) };
-        let Some((_, span, text)) = replacement(&document, None, &mut Random::new(seed)) else { return Ok(()) };
+        let replaced_by = replacement(&document, None, &mut Random::new(seed));
+        let Ok(sealed) = seal(document, case.selection.clone(), case.mac_only_encrypted) else { return Ok(()) };
+        let Some((_, span, text)) = replaced_by else { return Ok(()) };
         let edited = replaced(&case.plain, span, &text);
         prop_assume!(Document::parse(edited.clone(), case.format).is_ok());
 

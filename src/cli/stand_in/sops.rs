@@ -203,7 +203,7 @@ impl Call {
             Indent::Blanks(blanks) => Some(blanks),
             _ => None,
         };
-        plan.carry_out(name, &plain, blanks, &self.session)
+        plan.carry_out(name, plain, blanks, &self.session)
     }
 
     /// Who may read it and which values are encrypted, by flags and creation rule.

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle, Tag, options};
@@ -18,6 +19,8 @@ const MAX_DEPTH: usize = 128;
 /// Entries up to which a map or list is put into as much memory as it needs: copying a larger one takes more than the system has
 /// given for what is not used.
 const SHRUNK: usize = 1024;
+/// Bytes from which on a file is large.
+const LARGE: usize = 1 << 18;
 /// Values that all aliases of a small file together may stand for; in a larger one as many as it has bytes, which no file that
 /// people write comes near.
 const MAX_ALIASED: usize = 20_000;
@@ -80,20 +83,26 @@ pub(super) fn build(source: &str) -> Result<Vec<Root>, ParseError> {
 
 /// The second of two equal keys in one map, anywhere below `branch`.
 pub(crate) fn duplicate_key<'a>(branch: &'a Branch, source: &'a [u8]) -> Option<&'a Key> {
-    let mut seen = HashSet::new();
-    for item in &branch.items {
-        if let Some(key) = &item.key
-            && !seen.insert((key.text.bytes(source), key.is_string))
-        {
-            return Some(key);
-        }
-        if let Node::Map(inner) | Node::List(inner) = &item.node
-            && let Some(key) = duplicate_key(inner, source)
-        {
+    if has_equal_hashes(branch, source) {
+        let mut seen = HashSet::new();
+        let mut keys = branch.items.iter().filter_map(|item| item.key.as_ref());
+        if let Some(key) = keys.find(|key| !seen.insert((key.text.bytes(source), key.is_string))) {
             return Some(key);
         }
     }
-    None
+    branch.items.iter().find_map(|item| match &item.node {
+        Node::Map(inner) | Node::List(inner) => duplicate_key(inner, source),
+        _ => None,
+    })
+}
+
+/// Whether two keys of a map may be equal: a set of all of a large map's keys would be as large as its tree.
+fn has_equal_hashes(branch: &Branch, source: &[u8]) -> bool {
+    let state = RandomState::new();
+    let keys = branch.items.iter().filter_map(|item| item.key.as_ref());
+    let mut hashes: Vec<u64> = keys.map(|key| state.hash_one((key.text.bytes(source), key.is_string))).collect();
+    hashes.sort_unstable();
+    hashes.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// The parser's message without what it quotes from the file, which may be a secret.
@@ -322,9 +331,21 @@ impl<'s> Builder<'s> {
         } else if !is_map {
             self.cursor = start + 1;
         }
-        let branch = Branch { items: Vec::new(), span: Span::new(start, range.end.max(start)), flow };
+        let items =
+            Vec::with_capacity(if self.frames.is_empty() && !flow { self.entries_at_the_margin(start) } else { 0 });
+        let branch = Branch { items, span: Span::new(start, range.end.max(start)), flow };
         self.frames.push(Frame { is_map, branch, key: None, anchor });
         Ok(())
+    }
+
+    /// About how many entries the outermost map of a large file has: growing a large map as it is read would hold it twice.
+    fn entries_at_the_margin(&self, start: usize) -> usize {
+        let bytes = &self.source.as_bytes()[start..];
+        if bytes.len() < LARGE || start > LARGE {
+            return 0;
+        }
+        let lines = memchr::memchr_iter(b'\n', bytes).filter_map(|at| bytes.get(at + 1));
+        lines.filter(|first| !matches!(first, b' ' | b'-' | b'\n' | b'\r')).count() + 1
     }
 
     /// Where the first `-` of a block list stands, between the cursor and its first item.

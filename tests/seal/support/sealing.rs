@@ -59,7 +59,7 @@ pub fn getrandom(bytes: &mut [u8]) -> Result<(), String> {
 pub const NOW: &str = "2026-11-24T08:38:43Z";
 
 /// Encrypts a document as `selection` says.
-pub fn seal(plain: &Document, selection: Option<SelectionRule>, mac_only_encrypted: bool) -> Result<Sealed, String> {
+pub fn seal(plain: Document, selection: Option<SelectionRule>, mac_only_encrypted: bool) -> Result<Sealed, String> {
     let (key, wrapped) = data_key();
     let selection = (plain.format() != Format::Binary).then(|| selection.unwrap_or_default());
     let envelope = Envelope::new(vec![vec![wrapped]], None, selection, mac_only_encrypted);
@@ -70,7 +70,7 @@ pub fn seal(plain: &Document, selection: Option<SelectionRule>, mac_only_encrypt
 /// Encrypts the document of a case.
 pub fn seal_case(case: &Case) -> Result<Vec<u8>, String> {
     let plain = Document::parse(case.plain.clone(), case.format).map_err(|error| error.to_string())?;
-    Ok(seal(&plain, case.selection.clone(), case.mac_only_encrypted)?.bytes)
+    Ok(seal(plain, case.selection.clone(), case.mac_only_encrypted)?.bytes)
 }
 
 /// Seals a changed plain text again, as an edit does.
@@ -79,7 +79,7 @@ pub fn reseal(opened: &Opened<'_>, key: &DataKey, plain: &[u8]) -> Result<Sealed
     let plain = Document::parse(plain.to_vec(), encrypted.format()).map_err(|error| error.to_string())?;
     let envelope = encrypted.envelope().clone();
     let sealing = Sealing { envelope, key, previous: Some(opened), style: encrypted.style(), now: NOW.into() };
-    crypt::encrypt(&plain, sealing, &mut getrandom).map_err(|error| error.to_string())
+    crypt::encrypt(plain, sealing, &mut getrandom).map_err(|error| error.to_string())
 }
 
 /// The data key of any file that the test key opens.
