@@ -13,6 +13,8 @@ use super::node::{Branch, Item, Key, Leaf, Node, Scalar, Span, Style, Text};
 use super::number::{float_plain, float_shortest};
 use super::{Format, ParseError, ParseProblem, Root};
 
+/// Bytes from which on a file is large.
+const LARGE: usize = 1 << 18;
 /// Objects and lists inside one another, the top level included.
 const MAX_DEPTH: usize = 128;
 
@@ -55,7 +57,8 @@ fn split_off(source: &[u8], branch: &mut Branch) -> (Option<Attachment>, u32) {
         }
     }
 
-    let (ours, kept): (Vec<_>, Vec<_>) = items.into_iter().partition(is_ours);
+    let mut kept = items;
+    let ours: Vec<_> = kept.extract_if(.., |item| is_ours(item)).collect();
     let attach_at = kept.last().map_or(inside, |item| item.node.span().end);
     branch.items = kept;
     let attachment = match &ours[..] {
@@ -383,7 +386,7 @@ impl Scanner<'_> {
         }
         let start = self.at;
         self.at += 1;
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(if depth == 1 { self.lines_like_the_next() } else { 0 });
         if self.peek() != Some(close) {
             loop {
                 items.push(item(self)?);
@@ -396,6 +399,16 @@ impl Scanner<'_> {
         }
         self.at += 1;
         Ok(Branch { items, span: Span::new(start, self.at), flow: true })
+    }
+
+    /// About how many members an object of a large file has that is written one on a line: growing it would hold it twice.
+    fn lines_like_the_next(&self) -> usize {
+        let rest = &self.source[self.at..];
+        let blanks = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        if rest.len() < LARGE || !rest.starts_with(b"\n") || blanks == rest.len() {
+            return 0;
+        }
+        memchr::memmem::find_iter(rest, &rest[..=blanks]).count()
     }
 
     fn number(&mut self) -> Result<Node, ParseError> {
