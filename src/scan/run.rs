@@ -34,6 +34,15 @@ pub struct Coverage {
     pub unscanned: Vec<(Source, Unscanned)>,
 }
 
+/// What was found in a whole text, for each place where it lies.
+#[derive(Debug)]
+pub struct Looked<'a> {
+    window: Window<'a>,
+    is_read: bool,
+    candidates: Vec<Candidate>,
+    unscanned: Vec<Unscanned>,
+}
+
 /// A part of a text that is too long to be looked through at once, or a whole one.
 #[derive(Debug, Clone)]
 pub struct Window<'a> {
@@ -80,30 +89,43 @@ impl Scanner {
         findings: &mut Findings,
         coverage: &mut Coverage,
     ) {
-        let beside = kubernetes::tree::look(self.engine.rules(), within, bytes);
-        self.scan_and(source, &Window::whole(bytes), beside, findings, coverage);
+        self.tell(source, Some(within), &self.look(bytes, coverage), findings, coverage);
+    }
+
+    /// Looks through a text, wherever it lies.
+    pub fn look<'b>(&self, bytes: &'b [u8], coverage: &mut Coverage) -> Looked<'b> {
+        let window = Window::whole(bytes);
+        let mut candidates = Vec::new();
+        let is_read = coverage.count(&window);
+        let unscanned = if is_read { self.engine.scan(bytes, &mut candidates) } else { Vec::new() };
+        Looked { window, is_read, candidates, unscanned }
+    }
+
+    /// Adds what was found in a text where it lies in this place, and what its tree says of it.
+    pub fn tell(
+        &self,
+        source: &Source,
+        within: Option<&Within<'_>>,
+        looked: &Looked<'_>,
+        findings: &mut Findings,
+        coverage: &mut Coverage,
+    ) {
+        coverage.unscanned.extend(looked.unscanned.iter().map(|reason| (source.clone(), *reason)));
+        let within = within.filter(|_| looked.is_read);
+        let beside = within.map(|within| kubernetes::tree::look(self.engine.rules(), within, looked.window.bytes));
+        let candidates = looked.candidates.iter().map(Candidate::again).collect();
+        self.add_both(source, &looked.window, candidates, beside.unwrap_or_default(), findings);
     }
 
     /// Looks through a part of a text and adds what it finds there.
     pub fn scan_part(&self, source: &Source, part: &Window<'_>, findings: &mut Findings, coverage: &mut Coverage) {
-        self.scan_and(source, part, Vec::new(), findings, coverage);
-    }
-
-    fn scan_and(
-        &self,
-        source: &Source,
-        part: &Window<'_>,
-        beside: Vec<Candidate>,
-        findings: &mut Findings,
-        coverage: &mut Coverage,
-    ) {
         if !coverage.count(part) {
             return;
         }
         let mut candidates = Vec::new();
         let unscanned = self.engine.scan(part.bytes, &mut candidates);
         coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
-        self.add_both(source, part, candidates, beside, findings);
+        self.add(source, part, candidates, findings);
     }
 
     /// Adds the candidates of a part of a text that was looked through, where they hold in this place.
