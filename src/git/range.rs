@@ -227,7 +227,7 @@ impl Walk<'_> {
             let is_repeated = !self.seen.trees.insert((tree, parents.clone()));
             if is_repeated && self.seen.repeated > MAX_REPEATED {
                 if !std::mem::replace(&mut self.seen.is_cut, true) {
-                    self.found.unscanned.push((Source::Name(path), Unscanned::TooMuch));
+                    self.found.unscanned.push((Source::Name(path), Unscanned::TooManyPlaces));
                 }
                 continue;
             }
@@ -239,7 +239,7 @@ impl Walk<'_> {
                         Ok(Some(_)) => Unscanned::TooManyLayers,
                         Err(_) => Unscanned::Unreadable,
                     };
-                    self.found.unscanned.push((Source::Name(path), why));
+                    self.found.unscanned.push((Source::Blob(tree, Some(path).filter(|path| !path.is_empty())), why));
                     continue;
                 }
             };

@@ -74,6 +74,8 @@ pub enum Layer {
     QuotedPrintable,
     /// Gzip.
     Gzip,
+    /// A file of Git LFS, which stands in for its content.
+    GitLfs,
     /// UTF-16 with a byte order mark.
     Utf16,
 }

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use gix::bstr::ByteSlice as _;
 
-use super::decode::Decode;
+use super::decode::{Decode, Inner, Positions};
 use super::generic::Generic;
 use super::judge::{Where, judge};
 use super::kubernetes::{self, Within};
 use super::structure::detectors;
-use super::{Candidate, Content, Engine, Findings, RuleError, Ruleset, Source, Specificity, Unscanned};
+use super::{Candidate, Content, Engine, Findings, Layer, RuleError, Ruleset, Source, Specificity, Unscanned};
 
 /// What looks through texts, as the settings of this run say. Shared by all threads.
 pub struct Scanner {
@@ -30,6 +30,8 @@ pub struct Coverage {
     pub binary: usize,
     /// Pictures, sounds, films and fonts, which were not looked through.
     pub skipped: usize,
+    /// Files whose content is in Git LFS and not here.
+    pub pointers: usize,
     /// What was left out, and why: an incomplete scan.
     pub unscanned: Vec<(Source, Unscanned)>,
 }
@@ -101,6 +103,18 @@ impl Scanner {
         Looked { window, is_read, candidates, unscanned }
     }
 
+    /// The candidates of a text that another one of `len` bytes stands for, as candidates of that one.
+    pub fn look_behind(&self, len: usize, content: Vec<u8>) -> (Vec<Candidate>, Vec<Unscanned>) {
+        let mut found = Vec::new();
+        if Content::of(&content) == Content::Media {
+            return (found, Vec::new());
+        }
+        let unscanned = self.engine.scan(&content, &mut found);
+        let (span, positions) = (0..len, Positions::Whole);
+        let inner = Inner { bytes: content.into(), span, positions, layers: vec![Layer::GitLfs], key_path: None };
+        (found.into_iter().map(|candidate| inner.lift(candidate)).collect(), unscanned)
+    }
+
     /// Adds what was found in a text where it lies in this place, and what its tree says of it.
     pub fn tell(
         &self,
@@ -168,6 +182,14 @@ impl Scanner {
     }
 }
 
+impl Looked<'_> {
+    /// Adds what was found in another way.
+    pub fn add(&mut self, (candidates, unscanned): (Vec<Candidate>, Vec<Unscanned>)) {
+        self.candidates.extend(candidates);
+        self.unscanned.extend(unscanned);
+    }
+}
+
 impl Start {
     /// The place behind further bytes of the text.
     pub fn behind(self, bytes: &[u8]) -> Self {
@@ -209,6 +231,7 @@ impl Coverage {
         self.bytes += other.bytes;
         self.binary += other.binary;
         self.skipped += other.skipped;
+        self.pointers += other.pointers;
         self.unscanned.extend(other.unscanned);
     }
 }

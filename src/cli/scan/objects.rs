@@ -10,7 +10,7 @@ use gix::bstr::BString;
 use super::super::session::Session;
 use super::ground::Ground;
 use super::look::{Look, Seen};
-use crate::git::{Additions, GitError, NewBlob, ObjectReader, Range, Repository, staged};
+use crate::git::{Additions, GitError, Lfs, NewBlob, ObjectReader, Pointed, Range, Repository, staged};
 use crate::scan::kubernetes::{Within, tree};
 use crate::scan::{Coverage, Finding, Fingerprint, History, Source, Unscanned, sort};
 
@@ -51,7 +51,7 @@ pub fn scan_staged(
     let mut items = names(&blobs);
     items.extend(of_blobs(&blobs, |blob| Source::Index(blob.path.clone(), blob.id)));
     let ground = Ground::index(repository)?;
-    let seen = look_through(session, look, &reader, &ground, items);
+    let seen = look_through(session, look, &Lfs::of(repository), &reader, &ground, items);
     let blobs = blobs.into_iter().map(|blob| ((blob.id, blob.path.clone()), blob)).collect();
     let head = repository.head_commit()?.map(|commit| reader.commit(commit)).transpose()?.flatten();
     let additions =
@@ -79,7 +79,7 @@ pub fn scan_range(
     items.extend(additions.tags.iter().map(|id| Item::Object(*id, vec![(Source::Tag(*id), None)])));
     let path = |blob: &NewBlob| Some(blob.path.clone()).filter(|path| !path.is_empty());
     items.extend(of_blobs(blobs, |blob| Source::Blob(blob.id, path(blob))));
-    let mut seen = look_through(session, look, &reader, &ground, items);
+    let mut seen = look_through(session, look, &Lfs::of(repository), &reader, &ground, items);
     seen.coverage.unscanned.extend(additions.unscanned.iter().cloned());
     let blobs = blobs.iter().map(|blob| ((blob.id, blob.path.clone()), blob.clone())).collect();
     Ok(Brought { seen, commits: additions.commits.len(), reader, ground, blobs, additions, changed_lines: false, refs })
@@ -106,7 +106,14 @@ fn of_blobs(blobs: &[NewBlob], source: impl Fn(&NewBlob) -> Source) -> Vec<Item>
     objects.into_iter().map(|(id, places)| Item::Object(id, places)).collect()
 }
 
-fn look_through(session: &Session, look: &Look, reader: &ObjectReader, ground: &Ground, items: Vec<Item>) -> Seen {
+fn look_through(
+    session: &Session,
+    look: &Look,
+    lfs: &Lfs,
+    reader: &ObjectReader,
+    ground: &Ground,
+    items: Vec<Item>,
+) -> Seen {
     let progress = session.terminal().progress("texts", Some(items.len() as u64));
     // A reader is for one thread: as many are made as are in use at once.
     let readers = Mutex::new(Vec::new());
@@ -119,8 +126,18 @@ fn look_through(session: &Session, look: &Look, reader: &ObjectReader, ground: &
                 spare().unwrap_or_else(|| (shared.lock().unwrap_or_else(PoisonError::into_inner).clone(), Vec::new()));
             match read(&reader, id, &mut buffer) {
                 Ok(bytes) => {
-                    let Seen { findings, coverage } = seen;
-                    let looked = look.scanner.look(bytes, coverage);
+                    if let Err(why) = look.charge(bytes.len()) {
+                        seen.coverage.unscanned.extend(places.into_iter().map(|(source, _)| (source, why)));
+                        return;
+                    }
+                    let Seen { findings, coverage, .. } = seen;
+                    let mut looked = look.scanner.look(bytes, coverage);
+                    match lfs.follow(bytes, look.max_blob) {
+                        Pointed::Nothing => {}
+                        Pointed::Elsewhere => coverage.pointers += 1,
+                        Pointed::Unread(why) => looked.add((Vec::new(), vec![why])),
+                        Pointed::Content(content) => looked.add(look.scanner.look_behind(bytes.len(), content)),
+                    }
                     for (source, commit) in &places {
                         ground.with_blob(&reader, source.path().map(|path| path.as_ref()), *commit, |within| {
                             look.scanner.tell(source, within, &looked, findings, coverage);
@@ -151,7 +168,7 @@ pub fn scan_head(look: &Look, repository: &Repository, coverage: &mut Coverage) 
         if !known.insert(tree) {
             repeated += entries.len();
             if repeated > MAX_REPEATED {
-                coverage.unscanned.push((Source::Name(folder), Unscanned::TooMuch));
+                coverage.unscanned.push((Source::Name(folder), Unscanned::TooManyPlaces));
                 break;
             }
         }
