@@ -30,8 +30,7 @@ const PROGRAMS: [&str; 11] = [
 pub fn fetch_missing(repository: &Repository, ids: &[ObjectId]) -> Result<(), GitError> {
     let fail = |cause: &dyn std::fmt::Display| GitError::new("fetch what is missing", cause);
     let config = repository.inner.config_snapshot();
-    let is_own =
-        |meta: &gix::config::file::Metadata| meta.source.kind() == gix::config::source::Kind::Repository;
+    let is_own = |meta: &gix::config::file::Metadata| meta.source.kind() == gix::config::source::Kind::Repository;
     let mut remotes = Vec::new();
     for section in config.plumbing().sections() {
         let header = section.header();
@@ -39,7 +38,9 @@ pub fn fetch_missing(repository: &Repository, ids: &[ObjectId]) -> Result<(), Gi
         for key in section.value_names() {
             let setting = format!("{name}.{}", key.to_string().to_lowercase());
             if is_own(section.meta()) && PROGRAMS.contains(&setting.as_str()) {
-                return Err(fail(&format!("the repository's own config sets {setting}, which names a program; fetch with git itself")));
+                return Err(fail(&format!(
+                    "the repository's own config sets {setting}, which names a program; fetch with git itself"
+                )));
             }
             if setting == "remote.promisor" || setting == "remote.partialclonefilter" {
                 remotes.extend(header.subsection_name().map(ToString::to_string));

@@ -41,7 +41,9 @@ impl Receiving {
         let takes_incomplete = match text("seal.receiveIncomplete").as_deref() {
             None | Some("refuse") => false,
             Some("accept") => true,
-            Some(_) => return Err(GitError::new("read git's config", "seal.receiveIncomplete is neither refuse nor accept")),
+            Some(_) => {
+                return Err(GitError::new("read git's config", "seal.receiveIncomplete is neither refuse nor accept"));
+            }
         };
         let may_skip = config.plumbing().strings("seal.maySkip").unwrap_or_default();
         let log = config.string("seal.receiveLog").and_then(|path| path.to_path().ok().map(PathBuf::from));

@@ -215,7 +215,9 @@ pub fn scan_history(
     let is_incomplete = !notes.is_empty() || !coverage.unscanned.is_empty();
     let cut = shallow.iter().filter(|id| objects.number(id).is_some_and(|at| in_scope.contains(at))).count();
     if cut > 0 {
-        notes.push(format!("history was cut off at {cut} commits when it was fetched: what came before them is not here"));
+        notes.push(format!(
+            "history was cut off at {cut} commits when it was fetched: what came before them is not here"
+        ));
     }
     if options.cache {
         new_clean.retain(|number| in_scope.contains(*number));

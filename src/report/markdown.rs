@@ -13,10 +13,8 @@ const MAX_ROWS: usize = 1000;
 pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let report = view.report;
     let summary = view.summary();
-    let told: Vec<_> = report
-        .told()
-        .filter(|finding| finding.suppressed.is_none() && !view.wholes.have(finding))
-        .collect();
+    let told: Vec<_> =
+        report.told().filter(|finding| finding.suppressed.is_none() && !view.wholes.have(finding)).collect();
     let heading = match told.len() {
         0 if report.is_complete() => "no secrets found".to_owned(),
         0 => "no secrets found, but not everything was looked through".to_owned(),
@@ -55,7 +53,8 @@ pub(super) fn write(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "- {}: {}", cell(&gap.name), gap.reason)?;
         }
     }
-    let allowed = if summary.suppressed > 0 { format!(", {} allowed", number(summary.suppressed)) } else { String::new() };
+    let allowed =
+        if summary.suppressed > 0 { format!(", {} allowed", number(summary.suppressed)) } else { String::new() };
     writeln!(out, "\n{}, {} looked through{allowed}.", count(summary.texts, "text"), size(summary.bytes))
 }
 

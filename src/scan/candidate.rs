@@ -74,6 +74,10 @@ pub enum Layer {
     QuotedPrintable,
     /// Gzip.
     Gzip,
+    /// Characters that have no width, taken out.
+    Invisible,
+    /// A string that is put together of several.
+    Joined,
     /// A file of Git LFS, which stands in for its content.
     GitLfs,
     /// UTF-16 with a byte order mark.

@@ -15,6 +15,7 @@ mod config;
 mod differential;
 mod documents;
 mod edit;
+mod evasion;
 mod exec;
 mod faults;
 mod fix;

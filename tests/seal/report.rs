@@ -347,7 +347,10 @@ fn hostile_texts_stay_texts() {
                     assert!(raw.is_empty() && !text.contains("<img") && !text.contains("<script"), "{raw:?} {text}");
                     // A row stays a row.
                     let rows = text.lines().filter(|line| line.starts_with('|'));
-                    assert!(rows.clone().count() > 2 && rows.clone().all(|row| row.matches('|').count() == 7), "{text}");
+                    assert!(
+                        rows.clone().count() > 2 && rows.clone().all(|row| row.matches('|').count() == 7),
+                        "{text}"
+                    );
                 }
                 Format::Csv | Format::GitleaksCsv => {
                     assert!(!text.contains(",=cmd") && !text.contains("\n=cmd"), "{text}");

@@ -20,7 +20,7 @@ fn encodings_are_undone_as_often_as_is_said() {
     assert_eq!(repo.places(["--decode-depth", "2", "a"]), ["a:1"]);
     repo.seal(["scan", "--decode-depth", "17"]).exits(2);
     // What holds no image of a word that matters.
-    repo.write("b", format!("blob: {}\n", STANDARD.encode(format!("this is just a long text {} x", "q".repeat(9)) )));
+    repo.write("b", format!("blob: {}\n", STANDARD.encode(format!("this is just a long text {} x", "q".repeat(9)))));
     repo.write("c", format!("x {}\n", hex(format!("some words before {}", token(2)).as_bytes())));
     assert_eq!(repo.places(["c"]), [""; 0]);
     assert_eq!(repo.places(["--decode", "all", "b", "c"]), ["c:1"]);

@@ -89,7 +89,10 @@ pub fn scan_local(look: &Look, repository: &Repository) -> Seen {
                 if depth < MAX_DEEP && !is_hooks && !OBJECTS.iter().any(|other| name == *other) {
                     folders.push((path, depth + 1));
                 }
-            } else if is_hooks && path.extension().is_none_or(|end| end != "sample") || name == "config" || name == "config.worktree" {
+            } else if is_hooks && path.extension().is_none_or(|end| end != "sample")
+                || name == "config"
+                || name == "config.worktree"
+            {
                 files.push(path);
             }
         }

@@ -24,8 +24,8 @@ use super::failure::{Failure, Kind};
 use super::session::Session;
 use super::shown;
 use crate::git::{self, GitError, RefUpdate, Repository};
-use crate::host::tree::TreeOptions;
 use crate::host::target;
+use crate::host::tree::TreeOptions;
 use crate::report::{self, Format, Report};
 use crate::scan::{Applied, ArchiveLimits, Coverage, Finding, Findings, Source, Unscanned, Used, sort};
 use args::{Progress, ScanCommand, TellArgs};
@@ -424,9 +424,8 @@ impl Outcome {
             return Err(Failure::new(Kind::Incomplete, ""));
         }
         if rules.fail_on_unused && !self.unused().is_empty() {
-            return Err(Failure::new(Kind::Usage, "there are entries that let nothing through any more").hint(
-                "take them out of the file that is named; those of a baseline: seal scan baseline prune",
-            ));
+            return Err(Failure::new(Kind::Usage, "there are entries that let nothing through any more")
+                .hint("take them out of the file that is named; those of a baseline: seal scan baseline prune"));
         }
         Ok(())
     }

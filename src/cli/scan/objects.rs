@@ -233,9 +233,10 @@ impl Brought {
         let mut described = HashMap::new();
         let mut describe = |id| described.entry(id).or_insert_with(|| self.reader.describe(id)).clone();
         let at_head = |place: &crate::scan::Place| {
-            head.as_ref().zip(place.source.path()).zip(place.source.blob()).is_some_and(|((head, path), blob)| {
-                self.reader.at(head.tree, path).ok().flatten() == Some(blob)
-            })
+            head.as_ref()
+                .zip(place.source.path())
+                .zip(place.source.blob())
+                .is_some_and(|((head, path), blob)| self.reader.at(head.tree, path).ok().flatten() == Some(blob))
         };
         let mut before = Before { look, reader: &self.reader, ground: &self.ground, versions: HashMap::new() };
         for finding in &mut findings {
