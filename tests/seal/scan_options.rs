@@ -191,3 +191,31 @@ fn nothing_is_fetched_by_a_program_that_the_repository_names() {
     scan().exits(3);
     assert!(!mark.exists());
 }
+
+#[test]
+fn files_of_well_known_kinds_are_read_as_what_they_are() {
+    let repo = Repo::new();
+    // What is random in them is of nobody.
+    repo.write("prod.tfvars", "db_password = \"kX9#vQ2mLp7w\"\nregion = \"eu-central-1\"\ndb_name = \"orders\"\n");
+    repo.write(".env.production", "SECRET_NAME=orders-db\nDB_PASSWORD=kX9vQ2mLp7wZt4\nPUBLIC_KEY=kX9vQ2mLp7wZt5\n");
+    let values = "auth:\n  existingSecret: orders-db\n  password: kX9vQ2mLp7wZt6\nredis:\n  password: changeme\n";
+    repo.write("chart/values-prod.yaml", values);
+    let strings = "Server=db;Database=orders;Integrated Security=SSPI\nServer=db;Password=${DB_PASSWORD};\n\
+                   Server=db.internal;Database=orders;User Id=svc;Password=kX9vQ2mLp7wZt7;\n";
+    repo.write("app.config", strings);
+    let vault =
+        "$ANSIBLE_VAULT;1.1;AES256\n".to_owned() + &"62313365396662343061393464336163383764373764613633\n".repeat(4);
+    repo.write("group_vars/vault.yml", vault);
+    let store = [
+        &[0x30, 0x82, 9, 0xcf, 2, 1, 3, 0x30, 0x82, 9, 0x85, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7][..],
+        b"\r\x01\x07\x01",
+        &[0xa0; 90],
+    ]
+    .concat();
+    repo.write("tls/server.p12", &store);
+    repo.write("tls/message.p7m", &store[11..]);
+    let ran = repo.seal(["scan", "--format", "json", "--confidence", "low"]).exits(1);
+    let expected =
+        [".env.production:2", "app.config:3", "chart/values-prod.yaml:3", "prod.tfvars:1", "tls/server.p12:1"];
+    assert_eq!(places(&ran), expected);
+}
