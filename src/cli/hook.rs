@@ -10,6 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use gix::bstr::{BString, ByteSlice as _};
 
 use super::failure::{Failure, Kind};
+use super::receive;
 use super::scan::{self, Outcome, RuleArgs, SourceArgs};
 use super::session::Session;
 use super::shown;
@@ -245,7 +246,9 @@ fn run_hook(hook: Hook, args: &[OsString], session: &Session) -> Result<(), Fail
     let source = match hook {
         Hook::PreCommit => SourceArgs { staged: true, ..SourceArgs::default() },
         Hook::PrePush => pushed(word(0), word(1), input, session),
-        Hook::PreReceive => SourceArgs { pre_receive: true, lines: Some(input), ..SourceArgs::default() },
+        Hook::PreReceive => {
+            return receive::receive(input, session, |outcome| verdict(hook, outcome, "", session));
+        }
         Hook::CommitMsg => {
             let file = args.first().ok_or_else(|| {
                 Failure::new(Kind::Usage, "the file of the message is missing").hint("seal hook run commit-msg FILE")

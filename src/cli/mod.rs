@@ -29,6 +29,7 @@ mod man;
 mod many;
 mod merge;
 mod readers;
+mod receive;
 mod rotate;
 mod scan;
 mod session;

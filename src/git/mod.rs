@@ -2,9 +2,11 @@
 //!
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
+mod fetch;
 mod graph;
 mod hooks;
 mod ids;
+mod lfs;
 mod origin;
 mod pack;
 mod scan_history;
@@ -14,16 +16,20 @@ mod program;
 mod push;
 mod range;
 mod reader;
+mod receive;
 mod repository;
 mod roots;
 mod run_folder;
 mod staged;
 
+pub use fetch::fetch_missing;
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
+pub use lfs::{Lfs, Pointed};
 pub use program::{configured, hooks_folder, set_config};
 pub use push::{RefUpdate, everything, pushed, received, unpushed};
 pub use range::{Additions, NewBlob, Range};
 pub use reader::{Commit, Entry, ObjectReader};
+pub use receive::Receiving;
 pub use repository::{GitError, Repository, Tree, Version};
 pub use run_folder::RunFolder;
 pub use scan_history::{HistoryOptions, HistoryScan, Progress, Scope, scan_history};

@@ -96,7 +96,10 @@ impl Objects {
     pub fn open(stores: &Stores, hash: gix::hash::Kind) -> Result<Self, GitError> {
         let mut problems = Vec::new();
         for refused in &stores.refused {
-            problems.push(format!("{}: objects outside the repository are not read", refused.display()));
+            let refused = refused.display();
+            problems.push(format!(
+                "{refused}: objects outside the repository are not read; if they are meant: git config --global --add seal.alternates {refused}"
+            ));
         }
         let mut listed: Vec<(pack::data::File, Vec<(ObjectId, u64)>)> = Vec::new();
         let mut loose_ids: Vec<(ObjectId, usize)> = Vec::new();

@@ -252,6 +252,8 @@ impl Search<'_> {
         let mut paths: Vec<Option<(u32, &BString)>> = vec![None];
         let mut path_numbers: HashMap<(u32, &BString), u32> = HashMap::new();
         let mut seen: HashSet<(Number, u32)> = HashSet::new();
+        // What is in a tree that was met so often has all the paths it gets: a few trees can stand for billions.
+        let mut met: HashMap<Number, usize> = HashMap::new();
         let mut todo = Vec::new();
         let holds = |tree: Number| !matches!(self.set_of[tree as usize], EMPTY | UNKNOWN | OPEN);
         for commit in commits {
@@ -260,6 +262,11 @@ impl Search<'_> {
             }
             while let Some((tree, path)) = todo.pop() {
                 if !holds(tree) || !seen.insert((tree, path)) {
+                    continue;
+                }
+                let met = met.entry(tree).or_default();
+                *met += 1;
+                if *met > MAX_PATHS {
                     continue;
                 }
                 for (target, name) in self.of.graph.entries(tree) {

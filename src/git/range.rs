@@ -49,8 +49,8 @@ pub struct NewBlob {
     pub before: Vec<ObjectId>,
 }
 
-/// More entries of trees are looked at only where the tree is not one that was seen: a few trees can stand for billions of paths.
-const MAX_REPEATED: usize = 1 << 20;
+/// So many entries of trees are looked at that were seen in another place already: a few trees can stand for billions of paths.
+const MAX_REPEATED: usize = 1 << 16;
 
 /// As deep as git itself reads trees.
 const MAX_DEPTH: usize = 2048;
@@ -94,8 +94,12 @@ struct Walk<'a> {
 #[derive(Default)]
 struct Seen {
     blobs: HashSet<(ObjectId, BString)>,
-    trees: HashSet<ObjectId>,
-    entries: usize,
+    /// Trees, each with those it was compared to.
+    trees: HashSet<(ObjectId, Vec<ObjectId>)>,
+    /// How many entries were looked at of such that were seen before.
+    repeated: usize,
+    /// Whether it was told that there were more.
+    is_cut: bool,
 }
 
 impl Walk<'_> {
@@ -217,7 +221,14 @@ impl Walk<'_> {
     fn tree(&mut self, commit: Option<ObjectId>, tree: ObjectId, parents: &[ObjectId]) {
         let mut waiting = vec![(tree, parents.to_vec(), BString::default(), 0)];
         while let Some((tree, parents, path, depth)) = waiting.pop() {
-            if parents.contains(&tree) || !self.seen.trees.insert(tree) && self.seen.entries > MAX_REPEATED {
+            if parents.contains(&tree) {
+                continue;
+            }
+            let is_repeated = !self.seen.trees.insert((tree, parents.clone()));
+            if is_repeated && self.seen.repeated > MAX_REPEATED {
+                if !std::mem::replace(&mut self.seen.is_cut, true) {
+                    self.found.unscanned.push((Source::Name(path), Unscanned::TooManyPlaces));
+                }
                 continue;
             }
             let entries = match self.objects.tree(tree) {
@@ -228,11 +239,11 @@ impl Walk<'_> {
                         Ok(Some(_)) => Unscanned::TooManyLayers,
                         Err(_) => Unscanned::Unreadable,
                     };
-                    self.found.unscanned.push((Source::Name(path), why));
+                    self.found.unscanned.push((Source::Blob(tree, Some(path).filter(|path| !path.is_empty())), why));
                     continue;
                 }
             };
-            self.seen.entries += entries.len();
+            self.seen.repeated += if is_repeated { entries.len() } else { 0 };
             let old: Vec<HashMap<BString, Entry>> = parents
                 .iter()
                 .filter_map(|parent| self.objects.tree(*parent).ok().flatten())

@@ -136,6 +136,12 @@ impl Repository {
         &self.root
     }
 
+    /// The folder of git's own that all of its working trees share.
+    pub fn common_dir(&self) -> PathBuf {
+        let folder = self.inner.common_dir();
+        folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+    }
+
     /// Whether it has no working tree.
     pub fn is_bare(&self) -> bool {
         self.inner.workdir().is_none()
@@ -149,12 +155,31 @@ impl Repository {
         full.is_some_and(|full| full.starts_with(&self.root) || common.is_some_and(|common| full.starts_with(common)))
     }
 
-    /// Its objects, as they are stored.
+    /// Its objects, as they are stored. Fails where some are borrowed from outside of it, unless the user's own config lets it.
     pub fn reader(&self) -> Result<ObjectReader, GitError> {
+        let folders = self.object_folders();
+        if let Some(foreign) = folders.iter().find_map(|folder| self.stores_at(folder, &folders).refused.pop()) {
+            let foreign = foreign.display();
+            return Err(GitError::new(
+                "read the objects of the repository",
+                format!(
+                    "it borrows some from {foreign}, outside of it; if that is meant: git config --global --add seal.alternates {foreign}"
+                ),
+            ));
+        }
+        ObjectReader::open(&folders, self.inner.object_hash())
+    }
+
+    /// The same, to read what was found in stores that were judged already.
+    pub(super) fn reader_of_found(&self) -> Result<ObjectReader, GitError> {
+        ObjectReader::open(&self.object_folders(), self.inner.object_hash())
+    }
+
+    fn object_folders(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.inner.common_dir().join("objects")];
         // What a push brings lies in a folder of its own until it is accepted.
         folders.extend(self.surroundings.objects.iter().chain(&self.surroundings.alternates).cloned());
-        ObjectReader::open(&folders, self.inner.object_hash())
+        folders
     }
 
     /// The index; the one that git is about to commit, where it says so. `None` where there is none.

@@ -5,13 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use gix::bstr::ByteSlice as _;
 use gix::objs::Kind;
 
-use super::graph::{Graph, Reached, Shard, TreeStarts, written_by_people};
+use super::graph::{Graph, Reached, Shard, Target, TreeStarts, written_by_people};
 use super::ids::{Marks, Number};
+use super::lfs::{Lfs, Pointed};
 use super::objects::{Made, Object, Objects, Stores, Visit, Visitor};
 use super::origin::Origins;
 use super::roots::Roots;
@@ -98,7 +100,7 @@ pub fn scan_history(
     };
     let clean = scanned.among(&objects);
     progress.expect(objects.len());
-    let shared = Shared { scanner, options, progress, objects: &objects, clean: &clean };
+    let shared = Shared { scanner, options, progress, objects: &objects, clean: &clean, lfs: Lfs::of(repository) };
 
     let kinds = [Some(Kind::Commit), Some(Kind::Tree), Some(Kind::Tag), None];
     let stop = AtomicBool::new(false);
@@ -175,8 +177,13 @@ pub fn scan_history(
 
     let failed_in_scope = failed.iter().filter(|(number, _)| in_scope.contains(**number));
     coverage.unscanned.extend(failed_in_scope.map(|(number, reason)| (paths.source(*number), *reason)));
+    let shallow = repository.shallow()?;
+    // Where history was cut off when it was fetched nothing is amiss: only a parent is not there.
+    let is_cut = |id: &gix::ObjectId, by: Number| {
+        shallow.contains(&objects.id(by)) && !matches!(graph.tree(by), Some(Target::Missing(tree)) if tree == *id)
+    };
     for (id, by, name) in &reached.missing {
-        if in_scope.contains(*by) {
+        if in_scope.contains(*by) && !is_cut(id, *by) {
             let source = match name {
                 Some(name) => Source::Blob(*id, Some(reached.path_below(&graph, *by, name))),
                 None => Source::Commit(*id),
@@ -200,12 +207,18 @@ pub fn scan_history(
 
     let mut findings = findings.finish(scanner.engine.rules());
     if !findings.is_empty() {
-        let reader = repository.reader()?;
+        let reader = repository.reader_of_found()?;
         Origins { objects: &objects, graph: &graph, roots: &roots, in_scope: &in_scope }.fill(&mut findings, &reader);
         sort(&mut findings, scanner.engine.rules());
     }
     let mut notes: Vec<String> = objects.problems().iter().chain(&roots.problems).cloned().collect();
     let is_incomplete = !notes.is_empty() || !coverage.unscanned.is_empty();
+    let cut = shallow.iter().filter(|id| objects.number(id).is_some_and(|at| in_scope.contains(at))).count();
+    if cut > 0 {
+        notes.push(format!(
+            "history was cut off at {cut} commits when it was fetched: what came before them is not here"
+        ));
+    }
     if options.cache {
         new_clean.retain(|number| in_scope.contains(*number));
         notes.extend(scanned.add(new_clean.into_iter().map(|number| objects.id(number))));
@@ -229,6 +242,7 @@ struct Shared<'a> {
     progress: &'a dyn Progress,
     objects: &'a Objects,
     clean: &'a Marks,
+    lfs: Lfs,
 }
 
 /// Knows where objects are.
@@ -354,8 +368,24 @@ impl Visitor for BlobVisitor<'_> {
             Some((base, parts)) => self.versions.look_again(base, parts, bytes, &mut candidates),
             None => self.versions.look(bytes, &mut candidates),
         };
+        let mut unscanned = unscanned;
+        let pointed = self.shared.lfs.follow(bytes, self.shared.options.max_blob);
+        // Its content may come any time.
+        let is_pointer = !matches!(pointed, Pointed::Nothing);
+        match pointed {
+            Pointed::Nothing => {}
+            Pointed::Elsewhere => self.coverage.pointers += 1,
+            Pointed::Unread(why) => unscanned.push(why),
+            Pointed::Content(content) => {
+                let (behind, not_read) = self.shared.scanner.look_behind(bytes.len(), content);
+                candidates.extend(behind);
+                unscanned.extend(not_read);
+            }
+        }
         if candidates.is_empty() && unscanned.is_empty() {
-            self.clean.push(object.number);
+            if !is_pointer {
+                self.clean.push(object.number);
+            }
         } else {
             let source = self.paths.source(object.number);
             self.coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
@@ -418,12 +448,21 @@ impl Roots {
 }
 
 impl Repository {
-    /// Where its objects are. Alternates outside of it are refused, unless they are below one of `allowed`.
-    fn stores(&self, allowed: &[PathBuf]) -> Stores {
-        let common = self.inner.common_dir();
-        let inside = [self.root().to_owned(), common.to_owned()];
-        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
-        let allowed: Vec<PathBuf> = inside.iter().chain(allowed).map(real).collect();
-        Stores::of(&common.join("objects"), &allowed)
+    /// Where its objects are. Alternates outside of it are refused, unless they are below one of `allowed`, or the user's own config
+    /// says `seal.alternates`.
+    pub(super) fn stores(&self, allowed: &[PathBuf]) -> Stores {
+        self.stores_at(&self.inner.common_dir().join("objects"), allowed)
+    }
+
+    /// The same of another folder of objects.
+    pub(super) fn stores_at(&self, objects: &Path, allowed: &[PathBuf]) -> Stores {
+        let is_users = |meta: &gix::config::file::Metadata| meta.source.kind() != gix::config::source::Kind::Repository;
+        let config = self.inner.config_snapshot();
+        let of_user = config.plumbing().strings_filter("seal.alternates", is_users).unwrap_or_default();
+        let of_user = of_user.iter().filter_map(|path| path.to_path().ok().map(Path::to_owned));
+        let inside = [self.root().to_owned(), self.inner.common_dir().to_owned()];
+        let real = |path: PathBuf| path.canonicalize().unwrap_or(path);
+        let allowed: Vec<PathBuf> = inside.into_iter().chain(of_user).chain(allowed.to_vec()).map(real).collect();
+        Stores::of(objects, &allowed)
     }
 }

@@ -56,6 +56,10 @@ variables! {
     GitIndexFile "GIT_INDEX_FILE" "the index that is about to be committed, as git names it to hooks"
     GitObjectDirectory "GIT_OBJECT_DIRECTORY" "where git keeps what a push brings until it is accepted"
     GitAlternateObjectDirectories "GIT_ALTERNATE_OBJECT_DIRECTORIES" "further folders of objects, as git names them to hooks"
+    GitPushOptionCount "GIT_PUSH_OPTION_COUNT" "how many options a push came with; each is in GIT_PUSH_OPTION_0 and so on"
+    GlUsername "GL_USERNAME" "who pushes, as GitLab says it"
+    GiteaPusherName "GITEA_PUSHER_NAME" "who pushes, as Gitea and Forgejo say it"
+    RemoteUser "REMOTE_USER" "who pushes, as a web server says it"
     SealHook "SEAL_HOOK" "path of the hook that calls seal; one that stood there before lies beside it"
     PreCommitFromRef "PRE_COMMIT_FROM_REF" "where a push begins, as the pre-commit framework says it"
     PreCommitToRef "PRE_COMMIT_TO_REF" "what is pushed, as the pre-commit framework says it"
@@ -92,7 +96,13 @@ pub(super) fn is_secret_name(name: &OsStr) -> bool {
 
 /// The values of the variables, as they were when the process began.
 #[derive(Clone, Default)]
-pub struct Environment(HashMap<Variable, OsString>);
+pub struct Environment {
+    values: HashMap<Variable, OsString>,
+    push_options: Vec<OsString>,
+}
+
+/// No more options of a push are read.
+const MAX_PUSH_OPTIONS: usize = 1000;
 
 impl Environment {
     /// Reads them all.
@@ -102,12 +112,22 @@ impl Environment {
 
     /// Takes them from somewhere else.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
-        Self(Variable::ALL.iter().filter_map(|variable| Some((*variable, lookup(variable.name())?))).collect())
+        let values: HashMap<Variable, OsString> =
+            Variable::ALL.iter().filter_map(|variable| Some((*variable, lookup(variable.name())?))).collect();
+        let count = values.get(&Variable::GitPushOptionCount).and_then(|count| count.to_str()?.parse().ok());
+        let numbers = 0..count.unwrap_or(0).min(MAX_PUSH_OPTIONS);
+        let push_options = numbers.filter_map(|number| lookup(&format!("GIT_PUSH_OPTION_{number}"))).collect();
+        Self { values, push_options }
+    }
+
+    /// What a push was given with `--push-option`.
+    pub fn push_options(&self) -> &[OsString] {
+        &self.push_options
     }
 
     /// A value that is set and not empty.
     pub fn value(&self, variable: Variable) -> Option<&OsStr> {
-        self.0.get(&variable).map(OsString::as_os_str).filter(|value| !value.is_empty())
+        self.values.get(&variable).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
     /// A value that is set, not empty and UTF-8.
@@ -143,7 +163,7 @@ impl Environment {
 
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.0.keys().map(|variable| variable.name())).finish()
+        f.debug_set().entries(self.values.keys().map(|variable| variable.name())).finish()
     }
 }
 
@@ -180,6 +200,20 @@ mod tests {
         {
             assert!(twins(same).is_empty());
         }
+    }
+
+    #[test]
+    fn options_of_a_push_are_read_as_far_as_they_are_counted() {
+        let options = |count: &'static str| {
+            let lookup = |name: &str| match name {
+                "GIT_PUSH_OPTION_COUNT" => Some(count.into()),
+                name => name.strip_prefix("GIT_PUSH_OPTION_").filter(|n| n.len() < 4).map(|n| format!("o{n}").into()),
+            };
+            Environment::from_lookup(lookup).push_options().to_vec()
+        };
+        assert_eq!(options("2"), ["o0", "o1"]);
+        assert!(options("").is_empty() && options("-1").is_empty());
+        assert_eq!(options("99999999").len(), MAX_PUSH_OPTIONS);
     }
 
     #[test]

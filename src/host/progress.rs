@@ -22,6 +22,8 @@ pub(super) enum Show {
     Not,
     /// By lines; the last was printed then.
     InLines(Instant),
+    /// By lines of JSON; the last was printed then.
+    AsJson(Instant),
     AsBar(Bar),
 }
 
@@ -41,15 +43,27 @@ impl Progress {
                 let of = self.total.map(|total| format!(" of {total}")).unwrap_or_default();
                 print_error(&format!("{} {}{of}\n", self.what, self.done));
             }
-            Show::InLines(_) | Show::Not => {}
+            Show::AsJson(at) if at.elapsed() >= TICK => {
+                *at = Instant::now();
+                self.print_json(false);
+            }
+            Show::InLines(_) | Show::AsJson(_) | Show::Not => {}
         }
+    }
+
+    fn print_json(&self, is_over: bool) {
+        let (what, done, total) = (&self.what, self.done, self.total);
+        let line = serde_json::json!({"progress": what, "done": done, "total": total, "ended": is_over});
+        print_error(&format!("{line}\n"));
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Show::AsBar(bar) = &self.shown {
-            bar.end();
+        match &self.shown {
+            Show::AsBar(bar) => bar.end(),
+            Show::AsJson(_) => self.print_json(true),
+            Show::InLines(_) | Show::Not => {}
         }
     }
 }

@@ -28,6 +28,7 @@ pub struct Terminal {
     can_ask: bool,
     utf8: bool,
     quiet: bool,
+    json_progress: bool,
     width: Option<usize>,
     bar: Option<Bar>,
 }
@@ -55,6 +56,7 @@ impl Terminal {
             can_ask: err && io::stdin().is_terminal(),
             utf8: environment.is_utf8(),
             quiet: false,
+            json_progress: false,
             width: environment
                 .text(Variable::Columns)
                 .and_then(|text| text.parse().ok())
@@ -82,6 +84,11 @@ impl Terminal {
     /// Shows no progress from now on (`--quiet`).
     pub fn set_quiet(&mut self) {
         self.quiet = true;
+    }
+
+    /// Shows progress by lines of JSON from now on, whoever sits there.
+    pub fn set_json_progress(&mut self) {
+        self.json_progress = true;
     }
 
     /// Whether a question can be asked.
@@ -143,6 +150,8 @@ impl Terminal {
         let what = shown(what).to_string();
         let shown = if self.quiet {
             Show::Not
+        } else if self.json_progress {
+            Show::AsJson(Instant::now())
         } else if !self.err_is_terminal {
             Show::InLines(Instant::now())
         } else {

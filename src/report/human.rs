@@ -159,6 +159,9 @@ fn write_summary(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         let soonest = soonest.map(|days| format!(" (the first until in {})", count(days.max(0) as usize, "day")));
         results.push(format!("{} allowed{}", number(summary.suppressed as u64), soonest.unwrap_or_default()));
     }
+    if summary.in_lfs > 0 {
+        results.push(format!("{} in Git LFS and not here", count(summary.in_lfs, "file")));
+    }
     if summary.left_out > 0 {
         results.push(format!("{} not shown (--confidence info shows all)", number(summary.left_out as u64)));
     }

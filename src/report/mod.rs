@@ -4,6 +4,7 @@
 //! path, the first line of a commit's message. A format is a file here and a variant of [`Format`].
 
 mod brief;
+mod code_quality;
 mod csv;
 mod explain;
 mod github;
@@ -13,6 +14,7 @@ mod html;
 mod human;
 mod json;
 mod junit;
+mod markdown;
 mod redact;
 mod sarif;
 mod shown;
@@ -140,6 +142,10 @@ pub enum Format {
     Github,
     /// GitLab's secret detection report.
     Gitlab,
+    /// GitLab's code quality report.
+    CodeQuality,
+    /// The summary of a job, in Markdown.
+    Markdown,
     /// gitleaks's JSON.
     GitleaksJson,
     /// gitleaks's CSV.
@@ -173,7 +179,7 @@ pub struct UnknownFormat {
 
 impl Format {
     /// All of them by the words for them.
-    pub const ALL: [(&'static str, Self); 14] = [
+    pub const ALL: [(&'static str, Self); 16] = [
         ("human", Self::Human),
         ("json", Self::Json),
         ("jsonl", Self::Jsonl),
@@ -183,6 +189,8 @@ impl Format {
         ("html", Self::Html),
         ("github", Self::Github),
         ("gitlab", Self::Gitlab),
+        ("code-quality", Self::CodeQuality),
+        ("markdown", Self::Markdown),
         ("gitleaks", Self::GitleaksJson),
         ("gitleaks-csv", Self::GitleaksCsv),
         ("gitleaks-junit", Self::GitleaksJunit),
@@ -229,6 +237,8 @@ pub fn write(format: Format, report: &Report<'_>, out: &mut dyn Write) -> io::Re
         Format::Html => html::write(&view, out),
         Format::Github => github::write(&view, out),
         Format::Gitlab => gitlab::write(&view, out),
+        Format::CodeQuality => code_quality::write(&view, out),
+        Format::Markdown => markdown::write(&view, out),
         Format::GitleaksJson => gitleaks::write_json(&view, out),
         Format::GitleaksCsv => gitleaks::write_csv(&view, out),
         Format::GitleaksJunit => gitleaks::write_junit(&view, out),

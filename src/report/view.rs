@@ -222,6 +222,7 @@ impl<'a> View<'a> {
             commits: report.options.commits,
             seconds: report.options.seconds,
             not_scanned: report.coverage.unscanned.len(),
+            in_lfs: report.coverage.pointers,
             ..Summary::default()
         };
         for finding in report.findings {
@@ -368,6 +369,9 @@ pub(super) fn why_unscanned(reason: Unscanned) -> &'static str {
         Unscanned::TooManyLayers => "more or deeper encodings than are followed",
         Unscanned::TooDeep => "an archive in more archives than are followed",
         Unscanned::TooMuch => "an archive of more entries or bytes than are followed",
+        Unscanned::TooManyPlaces => "the same files in more places than are followed",
+        Unscanned::OutOfTime => "the time that was given was over",
+        Unscanned::OverBudget => "more bytes than were to be looked through",
     }
 }
 
@@ -410,6 +414,10 @@ pub(super) fn count(many: usize, what: &str) -> String {
     format!("{} {what}{}", number(many as u64), if many == 1 { "" } else { "s" })
 }
 
+fn is_zero(many: &usize) -> bool {
+    *many == 0
+}
+
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Summary {
     pub(super) findings: usize,
@@ -423,6 +431,9 @@ pub(super) struct Summary {
     pub(super) texts: usize,
     pub(super) bytes: u64,
     pub(super) not_scanned: usize,
+    /// Files whose content is in Git LFS and not here.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) in_lfs: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) seconds: Option<f64>,
 }

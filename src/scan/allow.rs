@@ -141,6 +141,9 @@ impl Suppressing<'_> {
             let rule = rules.rule(finding.rule);
             let secret = Subject::new(finding, rule);
             let mut covering = vec![false; self.allow.len()];
+            let possible: Vec<(usize, &Allow, Criteria)> = (self.allow.iter().enumerate())
+                .filter_map(|(index, entry)| Some((index, entry, entry.of_secret(&secret)?)))
+                .collect();
             let suppressions: Vec<Option<Suppression>> = (finding.places.iter())
                 .map(|place| {
                     let mut found = place.suppressed.clone();
@@ -150,8 +153,8 @@ impl Suppressing<'_> {
                             reason: mark.reason.clone(),
                         });
                     }
-                    for (index, entry) in self.allow.iter().enumerate() {
-                        if entry.covers(&secret, place) {
+                    for &(index, entry, of_secret) in &possible {
+                        if entry.covers(&secret, of_secret, place) {
                             covering[index] = true;
                             if !entries[index].is_expired {
                                 found.get_or_insert_with(|| entry.suppression());
@@ -219,36 +222,64 @@ impl<'a> Subject<'a> {
     }
 }
 
-impl Allow {
-    /// Whether it covers a secret in this place, whatever the day.
-    fn covers(&self, subject: &Subject<'_>, place: &Place) -> bool {
-        if !self.rules.is_empty() && !self.rules.iter().any(|id| is_called(subject.rule, id)) {
-            return false;
+/// Whether all of the criteria that an entry has hold, and whether one of them does.
+#[derive(Debug, Clone, Copy)]
+struct Criteria {
+    all: bool,
+    any: bool,
+}
+
+impl Criteria {
+    /// Adds a criterion, which holds where one of its values does; an empty one is none.
+    fn add<T>(&mut self, values: &[T], holds: impl FnMut(&T) -> bool) {
+        if !values.is_empty() {
+            let holds = values.iter().any(holds);
+            self.all &= holds;
+            self.any |= holds;
         }
+    }
+}
+
+impl Allow {
+    /// What it says of a secret wherever that stands; `None` where it can cover it nowhere.
+    fn of_secret(&self, subject: &Subject<'_>) -> Option<Criteria> {
+        if !self.rules.is_empty() && !self.rules.iter().any(|id| is_called(subject.rule, id)) {
+            return None;
+        }
+        let has_word = |word: &String| memchr::memmem::find(&subject.lower, word.as_bytes()).is_some();
+        let mut criteria = Criteria { all: true, any: false };
+        criteria.add(&self.fingerprints, |typed| subject.fingerprint.is_meant_by(typed));
+        criteria.add(&self.values, |digits| subject.sha256.starts_with(digits));
+        criteria.add(&self.secrets, |regex| regex.is_match(subject.secret));
+        criteria.add(&self.words, has_word);
+        let depends = !self.commits.is_empty()
+            || !self.paths.is_empty()
+            || !self.matches.is_empty()
+            || !self.lines.is_empty()
+            || self.positions.iter().any(|position| is_called(subject.rule, &position.rule));
+        let possible = if self.needs_all { criteria.all } else { criteria.any || depends };
+        possible.then_some(criteria)
+    }
+
+    /// Whether it covers a secret in this place, whatever the day.
+    fn covers(&self, subject: &Subject<'_>, of_secret: Criteria, place: &Place) -> bool {
         let (before, behind) = place.excerpt.sides();
-        let around = |before: &[u8], behind: &[u8], regexes: &[Regex]| {
+        let around = |before: &[u8], behind: &[u8], regex: &Regex| {
             let text = zeroize::Zeroizing::new([before, subject.secret, behind].concat());
-            regexes.iter().any(|regex| regex.is_match(&text))
+            regex.is_match(&text)
         };
-        let criteria = [
-            (!self.fingerprints.is_empty())
-                .then(|| self.fingerprints.iter().any(|typed| subject.fingerprint.is_meant_by(typed))),
-            (!self.values.is_empty()).then(|| self.values.iter().any(|digits| subject.sha256.starts_with(digits))),
-            (!self.commits.is_empty()).then(|| commit_of(place).is_some_and(|id| self.commits.contains(&id))),
-            (!self.paths.is_empty()).then(|| place.source.path().is_some_and(|path| self.paths.has(path.as_bstr()))),
-            (!self.secrets.is_empty()).then(|| self.secrets.iter().any(|regex| regex.is_match(subject.secret))),
-            (!self.matches.is_empty()).then(|| {
-                let (before, behind) = place.around_secret();
-                around(before, behind, &self.matches)
-            }),
-            (!self.lines.is_empty()).then(|| around(before, behind, &self.lines)),
-            (!self.words.is_empty())
-                .then(|| self.words.iter().any(|word| memchr::memmem::find(&subject.lower, word.as_bytes()).is_some())),
-            (!self.positions.is_empty())
-                .then(|| self.positions.iter().any(|position| position.is(subject.rule, place))),
-        ];
-        let mut given = criteria.into_iter().flatten();
-        if self.needs_all { given.all(|holds| holds) } else { given.any(|holds| holds) }
+        let mut criteria = of_secret;
+        criteria.add(&self.commits, |id| commit_of(place).as_ref() == Some(id));
+        if !self.paths.is_empty() {
+            criteria.add(&[&self.paths], |paths| place.source.path().is_some_and(|path| paths.has(path.as_bstr())));
+        }
+        criteria.add(&self.matches, |regex| {
+            let (before, behind) = place.around_secret();
+            around(before, behind, regex)
+        });
+        criteria.add(&self.lines, |regex| around(before, behind, regex));
+        criteria.add(&self.positions, |position| position.is(subject.rule, place));
+        if self.needs_all { criteria.all } else { criteria.any }
     }
 
     /// Whether it says what it covers.

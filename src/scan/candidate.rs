@@ -74,6 +74,12 @@ pub enum Layer {
     QuotedPrintable,
     /// Gzip.
     Gzip,
+    /// Characters that have no width, taken out.
+    Invisible,
+    /// A string that is put together of several.
+    Joined,
+    /// A file of Git LFS, which stands in for its content.
+    GitLfs,
     /// UTF-16 with a byte order mark.
     Utf16,
 }
@@ -102,6 +108,19 @@ pub enum Note {
 }
 
 impl Candidate {
+    /// The same once more, for another place where these bytes lie.
+    pub fn again(&self) -> Self {
+        Self {
+            whole: self.whole.clone(),
+            secret: self.secret.clone(),
+            decoded: self.decoded.as_ref().map(|decoded| Plaintext::from(decoded.expose())),
+            layers: self.layers.clone(),
+            notes: self.notes.clone(),
+            key_path: self.key_path.clone(),
+            ..*self
+        }
+    }
+
     /// As things are at a moment, in seconds since 1970: what ended before is known to open nothing, what did not is as good as ever.
     pub fn as_of(&mut self, now: i64) {
         self.notes.retain(|note| !matches!(note, Note::Expired(end) if *end >= now));

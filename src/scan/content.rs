@@ -2,6 +2,8 @@
 
 use memchr::memchr;
 
+use super::decode::codec::is_plain_utf16;
+
 /// What kind of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
@@ -20,7 +22,8 @@ impl Content {
     /// Judges by the first bytes. What only begins like a picture, and goes on as text, is text.
     pub fn of(bytes: &[u8]) -> Self {
         let start = &bytes[..bytes.len().min(START)];
-        if matches!(start, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) && !is_media(start) {
+        let is_wide = matches!(start, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) || is_plain_utf16(start);
+        if is_wide && !is_media(start) {
             return Self::Text;
         }
         let is_text = memchr(0, start).is_none() && invalid(start) * 10 <= start.len() * 3;

@@ -38,6 +38,12 @@ pub enum Unscanned {
     TooDeep,
     /// An archive of more entries or bytes than are followed.
     TooMuch,
+    /// The same files in more places than are followed.
+    TooManyPlaces,
+    /// The time that was given was over.
+    OutOfTime,
+    /// More bytes than were to be looked through.
+    OverBudget,
 }
 
 #[derive(Debug, Clone, Copy)]

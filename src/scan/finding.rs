@@ -162,6 +162,14 @@ impl Source {
         }
     }
 
+    /// The object that it is, where it is one.
+    pub fn object(&self) -> Option<ObjectId> {
+        match self {
+            Self::Commit(id) | Self::Tag(id) => Some(*id),
+            source => source.blob(),
+        }
+    }
+
     /// The blob that holds it, where it is one.
     pub fn blob(&self) -> Option<ObjectId> {
         match self {

@@ -60,5 +60,5 @@ pub use overlap::most_specific;
 pub use placeholder::placeholder;
 pub use rule::{DETECTORS, Drop, Edges, Near, Rule, RuleError, Specificity};
 pub use ruleset::{RuleIndex, Ruleset};
-pub use run::{Coverage, Scanner, Start, Window};
+pub use run::{Coverage, Looked, Scanner, Start, Window};
 pub use weigh::entropy;

@@ -1,5 +1,9 @@
 //! What stands in for a credential: words that say so, blanks to fill in, repeats and counts, samples that documentation shows.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 /// Words in any case that no credential holds by chance.
 const WORDS: &[&str] = &[
     "****",
@@ -251,17 +255,22 @@ const SAMPLES: &[&str] = &[
     "7Fjfp0ZBr1KtDRbnfVdmIw",
 ];
 
+/// The lists as one search each, as there is a value to judge for each find.
+static KNOWN_SAMPLES: LazyLock<AhoCorasick> = LazyLock::new(|| AhoCorasick::new(SAMPLES).expect("a short list"));
+static KNOWN_WORDS: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(WORDS).expect("a short list of words"));
+
 /// How it is known that `secret` stands in for a credential, if it does. `shown` is the length of the part of it that is the same in all of its
 /// kind.
 pub fn placeholder(secret: &[u8], shown: usize) -> Option<&'static str> {
-    let text = secret.to_ascii_lowercase();
     let within = |text: &[u8], word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
-    if SAMPLES.iter().any(|sample| within(secret, sample)) {
+    if KNOWN_SAMPLES.is_match(secret) {
         return Some("shown in documentation");
     }
-    // In a long random value a short word says nothing.
-    let word = WORDS.iter().find(|word| within(&text, word) && (word.len() >= 6 || text.len() < 40));
-    if let Some(word) = word {
+    // In a long random value a short word says nothing. Of several the first of the list is told.
+    let words = KNOWN_WORDS.find_overlapping_iter(secret).map(|found| WORDS[found.pattern().as_usize()]);
+    let words = words.filter(|word| word.len() >= 6 || secret.len() < 40);
+    if let Some(word) = words.min_by_key(|word| WORDS.iter().position(|one| one == word)) {
         return Some(word);
     }
     let filled_in = BLANKS.iter().find(|(open, close)| {

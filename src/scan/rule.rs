@@ -205,6 +205,7 @@ pub const DETECTORS: &[&str] = &[
     "kubernetes-literal",
     "kubernetes-secret",
     "kustomize-literal",
+    "keystore",
     "netrc",
     "npmrc",
     "pem",

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use gix::bstr::ByteSlice as _;
 
-use super::decode::Decode;
+use super::decode::{Decode, Inner, Positions};
 use super::generic::Generic;
 use super::judge::{Where, judge};
 use super::kubernetes::{self, Within};
 use super::structure::detectors;
-use super::{Candidate, Content, Engine, Findings, RuleError, Ruleset, Source, Specificity, Unscanned};
+use super::{Candidate, Content, Engine, Findings, Layer, RuleError, Ruleset, Source, Specificity, Unscanned};
 
 /// What looks through texts, as the settings of this run say. Shared by all threads.
 pub struct Scanner {
@@ -30,8 +30,19 @@ pub struct Coverage {
     pub binary: usize,
     /// Pictures, sounds, films and fonts, which were not looked through.
     pub skipped: usize,
+    /// Files whose content is in Git LFS and not here.
+    pub pointers: usize,
     /// What was left out, and why: an incomplete scan.
     pub unscanned: Vec<(Source, Unscanned)>,
+}
+
+/// What was found in a whole text, for each place where it lies.
+#[derive(Debug)]
+pub struct Looked<'a> {
+    window: Window<'a>,
+    is_read: bool,
+    candidates: Vec<Candidate>,
+    unscanned: Vec<Unscanned>,
 }
 
 /// A part of a text that is too long to be looked through at once, or a whole one.
@@ -80,30 +91,55 @@ impl Scanner {
         findings: &mut Findings,
         coverage: &mut Coverage,
     ) {
-        let beside = kubernetes::tree::look(self.engine.rules(), within, bytes);
-        self.scan_and(source, &Window::whole(bytes), beside, findings, coverage);
+        self.tell(source, Some(within), &self.look(bytes, coverage), findings, coverage);
+    }
+
+    /// Looks through a text, wherever it lies.
+    pub fn look<'b>(&self, bytes: &'b [u8], coverage: &mut Coverage) -> Looked<'b> {
+        let window = Window::whole(bytes);
+        let mut candidates = Vec::new();
+        let is_read = coverage.count(&window);
+        let unscanned = if is_read { self.engine.scan(bytes, &mut candidates) } else { Vec::new() };
+        Looked { window, is_read, candidates, unscanned }
+    }
+
+    /// The candidates of a text that another one of `len` bytes stands for, as candidates of that one.
+    pub fn look_behind(&self, len: usize, content: Vec<u8>) -> (Vec<Candidate>, Vec<Unscanned>) {
+        let mut found = Vec::new();
+        if Content::of(&content) == Content::Media {
+            return (found, Vec::new());
+        }
+        let unscanned = self.engine.scan(&content, &mut found);
+        let (span, positions) = (0..len, Positions::Whole);
+        let inner = Inner { bytes: content.into(), span, positions, layers: vec![Layer::GitLfs], key_path: None };
+        (found.into_iter().map(|candidate| inner.lift(candidate)).collect(), unscanned)
+    }
+
+    /// Adds what was found in a text where it lies in this place, and what its tree says of it.
+    pub fn tell(
+        &self,
+        source: &Source,
+        within: Option<&Within<'_>>,
+        looked: &Looked<'_>,
+        findings: &mut Findings,
+        coverage: &mut Coverage,
+    ) {
+        coverage.unscanned.extend(looked.unscanned.iter().map(|reason| (source.clone(), *reason)));
+        let within = within.filter(|_| looked.is_read);
+        let beside = within.map(|within| kubernetes::tree::look(self.engine.rules(), within, looked.window.bytes));
+        let candidates = looked.candidates.iter().map(Candidate::again).collect();
+        self.add_both(source, &looked.window, candidates, beside.unwrap_or_default(), findings);
     }
 
     /// Looks through a part of a text and adds what it finds there.
     pub fn scan_part(&self, source: &Source, part: &Window<'_>, findings: &mut Findings, coverage: &mut Coverage) {
-        self.scan_and(source, part, Vec::new(), findings, coverage);
-    }
-
-    fn scan_and(
-        &self,
-        source: &Source,
-        part: &Window<'_>,
-        beside: Vec<Candidate>,
-        findings: &mut Findings,
-        coverage: &mut Coverage,
-    ) {
         if !coverage.count(part) {
             return;
         }
         let mut candidates = Vec::new();
         let unscanned = self.engine.scan(part.bytes, &mut candidates);
         coverage.unscanned.extend(unscanned.into_iter().map(|reason| (source.clone(), reason)));
-        self.add_both(source, part, candidates, beside, findings);
+        self.add(source, part, candidates, findings);
     }
 
     /// Adds the candidates of a part of a text that was looked through, where they hold in this place.
@@ -143,6 +179,14 @@ impl Scanner {
         found.add(rules, source, part.bytes, judged);
         found.keep_own(&part.own, part.starts);
         findings.merge(found);
+    }
+}
+
+impl Looked<'_> {
+    /// Adds what was found in another way.
+    pub fn add(&mut self, (candidates, unscanned): (Vec<Candidate>, Vec<Unscanned>)) {
+        self.candidates.extend(candidates);
+        self.unscanned.extend(unscanned);
     }
 }
 
@@ -187,6 +231,7 @@ impl Coverage {
         self.bytes += other.bytes;
         self.binary += other.binary;
         self.skipped += other.skipped;
+        self.pointers += other.pointers;
         self.unscanned.extend(other.unscanned);
     }
 }

@@ -304,3 +304,83 @@ fn quarantine_is_where_the_new_objects_are() {
     let _ = run(&repo.path(".git/objects")).exits(1);
     let _ = run(&repo.folder.path("nowhere")).exits(3);
 }
+
+/// The lines that a remote has written of pushes.
+fn written(repo: &Repo) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(repo.folder.path("remote.git/seal/receive.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn remote_writes_a_line_for_each_push_that_holds_no_secret() {
+    let repo = guarded_remote();
+    let bad = repo.commit_file("a", line(1));
+    push(&repo, [format!("main:refs/heads/{}", token(1)).as_str()]).exits(1);
+    repo.git(["reset", "--quiet", "--hard", "HEAD~"]).exits(0);
+    let good = repo.commit_file("a", "clean\n");
+    push(&repo, ["main"]).exits(0);
+    let lines = written(&repo);
+    assert_eq!(lines.len(), 2);
+    let (first, second) = (&lines[0], &lines[1]);
+    assert_eq!((&first["decision"], &second["decision"]), (&"refused".into(), &"accepted".into()));
+    assert_eq!((&first["refs"][0]["new"], &second["refs"][0]["new"]), (&bad.into(), &good.into()));
+    assert_eq!(first["findings"][0]["rule"], "test-token");
+    assert_eq!((&second["commits"], &second["findings"]), (&1.into(), &serde_json::json!([])));
+    assert!(second["seconds"].is_number() && second["time"].is_string(), "{second}");
+    assert!(!lines.iter().any(|line| line.to_string().contains(&token(1))), "{lines:?}");
+}
+
+#[test]
+fn only_who_is_named_pushes_what_is_not_looked_through_and_it_is_written_down() {
+    let repo = guarded_remote();
+    let config = |name: &str, value: &str| {
+        repo.folder.program("git", ["-C", "remote.git", "config", name, value]).ok();
+    };
+    config("receive.advertisePushOptions", "true");
+    repo.commit_file("a", line(1));
+    let push_as = |name: &str, option: &str| {
+        let step = repo.git_step(["push", "-o", option, "origin", "main"]);
+        step.env("GL_USERNAME", name).run()
+    };
+    let text = refused(&repo, push_as("ada", "seal.skip=a sample"));
+    assert!(text.contains("not for you to say"), "{text}");
+    config("seal.maySkip", "ada");
+    refused(&repo, push_as("bob", "seal.skip=a sample"));
+    refused(&repo, push_as("ada", "seal.skip= "));
+    refused(&repo, push_as("ada", "other=x"));
+    let ran = push_as("ada", "seal.skip=a sample").exits(0);
+    assert!(ran.stderr_text().contains("that is written down"), "{ran}");
+    let last = written(&repo).pop().unwrap();
+    assert_eq!((&last["decision"], &last["reason"]), (&"skipped".into(), &"a sample".into()));
+    assert_eq!(last["pusher"], "ada");
+}
+
+#[test]
+fn push_that_is_more_than_the_remote_looks_through_is_refused_unless_it_says_otherwise() {
+    let repo = guarded_remote();
+    let config = |name: &str, value: &str| {
+        repo.folder.program("git", ["-C", "remote.git", "config", name, value]).ok();
+    };
+    config("seal.receiveBytes", "20k");
+    repo.write("a", "clean\n".repeat(10_000));
+    repo.commit("large");
+    let text = refused(&repo, push(&repo, ["main"]));
+    assert!(text.contains("not everything could be looked through"), "{text}");
+    config("seal.receiveIncomplete", "accept");
+    push(&repo, ["main"]).exits(0);
+    let last = written(&repo).pop().unwrap();
+    assert_eq!((&last["decision"], &last["not_scanned"]), (&"accepted".into(), &1.into()));
+    // What was looked through still counts.
+    repo.write("b", line(1));
+    repo.write("c", "more\n".repeat(10_000));
+    repo.commit("both");
+    refused(&repo, push(&repo, ["main"]));
+    // A setting that says nothing stops, and so does a log that cannot be written.
+    config("seal.receiveSeconds", "soon");
+    let _ = push(&repo, ["main"]).exits(1);
+    config("seal.receiveSeconds", "9");
+    repo.git(["reset", "--quiet", "--hard", "HEAD~"]).exits(0);
+    repo.commit_file("d", "clean\n");
+    config("seal.receiveLog", "/dev/null/x");
+    let _ = push(&repo, ["main"]).exits(1);
+}

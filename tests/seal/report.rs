@@ -217,7 +217,7 @@ fn snapshot(name: &str, text: &str) {
     assert!(expected == text, "{name} is not as it was; SEAL_WRITE_SNAPSHOTS=1 takes it over\n{text}");
 }
 
-const FILES: [(Format, &str); 14] = [
+const FILES: [(Format, &str); 16] = [
     (Format::Human, "human.txt"),
     (Format::Json, "report.json"),
     (Format::Jsonl, "report.jsonl"),
@@ -227,6 +227,8 @@ const FILES: [(Format, &str); 14] = [
     (Format::Html, "report.html"),
     (Format::Github, "github.txt"),
     (Format::Gitlab, "gitlab.json"),
+    (Format::CodeQuality, "code-quality.json"),
+    (Format::Markdown, "summary.md"),
     (Format::GitleaksJson, "gitleaks.json"),
     (Format::GitleaksCsv, "gitleaks.csv"),
     (Format::GitleaksJunit, "gitleaks.xml"),
@@ -332,9 +334,23 @@ fn hostile_texts_stay_texts() {
                     assert!(!text.contains("<img") && !text.contains("<script>alert"), "{text}");
                     assert_eq!(text.matches("<script>").count(), 1);
                 }
-                Format::Json | Format::Sarif | Format::Gitlab | Format::GitleaksJson | Format::GitleaksSarif => {
+                Format::Json
+                | Format::Sarif
+                | Format::Gitlab
+                | Format::CodeQuality
+                | Format::GitleaksJson
+                | Format::GitleaksSarif => {
                     serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{file}: {error}\n{text}"));
                     assert!(!text.contains('\u{1b}'));
+                }
+                Format::Markdown => {
+                    assert!(raw.is_empty() && !text.contains("<img") && !text.contains("<script"), "{raw:?} {text}");
+                    // A row stays a row.
+                    let rows = text.lines().filter(|line| line.starts_with('|'));
+                    assert!(
+                        rows.clone().count() > 2 && rows.clone().all(|row| row.matches('|').count() == 7),
+                        "{text}"
+                    );
                 }
                 Format::Csv | Format::GitleaksCsv => {
                     assert!(!text.contains(",=cmd") && !text.contains("\n=cmd"), "{text}");
@@ -603,6 +619,22 @@ fn gitlab_report_has_what_its_schema_demands() {
     }
     let ids: std::collections::BTreeSet<&str> = all.iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), all.len());
+}
+
+#[test]
+fn code_quality_report_has_what_gitlab_reads_and_no_fingerprint_twice() {
+    let value: Value = serde_json::from_str(&sample().write(Format::CodeQuality, options())).unwrap();
+    let issues = value.as_array().unwrap();
+    let mut fingerprints: Vec<&str> = issues.iter().map(|issue| issue["fingerprint"].as_str().unwrap()).collect();
+    assert!(!issues.is_empty());
+    for issue in issues {
+        assert!(issue["description"].is_string() && issue["check_name"].is_string(), "{issue}");
+        assert!(["info", "minor", "major", "critical", "blocker"].contains(&issue["severity"].as_str().unwrap()));
+        assert!(issue["location"]["path"].is_string() && issue["location"]["lines"]["begin"].is_u64(), "{issue}");
+    }
+    fingerprints.sort_unstable();
+    fingerprints.dedup();
+    assert_eq!(fingerprints.len(), issues.len());
 }
 
 #[test]

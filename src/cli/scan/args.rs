@@ -72,6 +72,12 @@ pub struct SourceArgs {
     /// Everything that a ref or HEAD leads to.
     #[arg(skip)]
     pub everything: bool,
+    /// No more is looked through once so many seconds are over.
+    #[arg(skip)]
+    pub seconds: Option<u64>,
+    /// No more bytes are looked through.
+    #[arg(skip)]
+    pub bytes: Option<u64>,
     /// Files are called as they were typed, whatever repository they lie in.
     #[arg(skip)]
     pub as_typed: bool,
@@ -96,14 +102,20 @@ pub struct SourceArgs {
     /// With --archive: how many archives in one another are followed
     #[arg(long, value_name = "N", requires = "archive")]
     pub archive_depth: Option<usize>,
+    /// Also git's own files here, which no clone brings: .git/config and those of submodules, hooks
+    #[arg(long)]
+    pub local: bool,
+    /// Ask git to fetch objects that a partial clone left out, and look through them too
+    #[arg(long)]
+    pub fetch_missing: bool,
     /// Larger files are read in parts: 64M, 1G
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub max_blob: Option<usize>,
     /// How many threads; else one for each core
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub jobs: usize,
-    /// Whether work is shown as it goes on
-    #[arg(long, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    /// Whether work is shown as it goes on: auto, never, or a line of JSON on standard error now and then
+    #[arg(long, value_name = "HOW", default_value = "auto", hide_default_value = true)]
     pub progress: Progress,
 }
 
@@ -126,6 +138,15 @@ pub struct RuleArgs {
     /// Let through what this baseline knows
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// Which encoded texts are decoded: those that hold the image of a word that matters, or all
+    #[arg(long, value_name = "WHICH", default_value = "promising", hide_default_value = true)]
+    pub decode: DecodeWord,
+    /// How many encodings are undone one upon the other; else 4
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=16))]
+    pub decode_depth: Option<u8>,
+    /// The day, or the moment, by which it is judged what has expired: 2027-02-01, 2027-02-01T12:00:00Z
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub now: Option<i64>,
     /// Marks in files let nothing through
     #[arg(long)]
     pub no_inline: bool,
@@ -147,7 +168,10 @@ pub struct RuleArgs {
     /// Further files of what may stay, as gitleaks writes them.
     #[arg(skip)]
     pub gitleaksignores: Vec<PathBuf>,
-    /// Entries that let nothing through are an error
+    /// Say which entries let nothing through any more, and what a baseline knows that is gone
+    #[arg(long)]
+    pub report_unused: bool,
+    /// The same, and they are an error
     #[arg(long)]
     pub fail_on_unused: bool,
 }
@@ -156,7 +180,7 @@ pub struct RuleArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "How it is told")]
 pub struct TellArgs {
-    /// human, json, jsonl, sarif, junit, csv, html, github, gitlab, gitleaks or template
+    /// human, json, jsonl, sarif, junit, csv, html, github, gitlab, code-quality, markdown, gitleaks or template
     #[arg(long, value_name = "FORMAT", default_value = "human", hide_default_value = true)]
     pub format: Format,
     /// Also write it there, as FORMAT:FILE; may be given again
@@ -190,6 +214,18 @@ pub enum Progress {
     Auto,
     /// No.
     Never,
+    /// By lines of JSON.
+    Json,
+}
+
+/// Which encoded texts are decoded.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DecodeWord {
+    /// Those that hold the image of a word that matters.
+    #[default]
+    Promising,
+    /// All.
+    All,
 }
 
 /// What else there is to do with findings.
@@ -239,12 +275,15 @@ pub struct BaselineFileArgs {
 /// Adds a line to .sealignore-secrets for each. It covers that secret wherever it stands, and no other one in its place.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  seal scan ignore F-7hq2-k3 --reason 'sample of the documentation' --until 2027-02-01"
+    after_help = "Examples:\n  seal scan ignore F-7hq2-k3 --reason 'sample of the documentation' --until 2027-02-01\n  seal scan ignore --migrate           # what .gitleaksignore names, by fingerprints"
 )]
 pub struct IgnoreArgs {
     /// Fingerprints, as reports name them
-    #[arg(value_name = "FINGERPRINT", required = true)]
+    #[arg(value_name = "FINGERPRINT", required_unless_present = "migrate", conflicts_with = "migrate")]
     pub fingerprints: Vec<String>,
+    /// Those that this file names by their place, in the work tree and in history; else .gitleaksignore
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = ".gitleaksignore", conflicts_with_all = ["reason", "until", "path"])]
+    pub migrate: Option<PathBuf>,
     /// Why
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub reason: String,
@@ -303,6 +342,17 @@ fn gate(text: &str) -> Result<(Severity, Option<Confidence>), String> {
     }
 }
 
+fn moment(text: &str) -> Result<i64, String> {
+    let wrong = |_| "a date such as 2027-02-01 was expected, or a moment such as 2027-02-01T12:00:00Z".to_owned();
+    match text.parse::<jiff::civil::Date>() {
+        Ok(date) if !text.contains(['T', ' ']) => {
+            let midnight = date.to_datetime(jiff::civil::Time::midnight());
+            jiff::tz::TimeZone::UTC.to_timestamp(midnight).map(|moment| moment.as_second()).map_err(wrong)
+        }
+        _ => text.parse::<jiff::Timestamp>().map(|moment| moment.as_second()).map_err(wrong),
+    }
+}
+
 fn size(text: &str) -> Result<usize, String> {
     let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
         Some(at) => text.split_at(at),
@@ -335,5 +385,7 @@ mod tests {
         );
         assert!(size("M").is_err() && size("1T").is_err() && size("99999999999999999999").is_err());
         assert!(size("18446744073709551615G").is_err());
+        assert_eq!((moment("1970-01-02"), moment("1970-01-01T01:00:00Z")), (Ok(86_400), Ok(3600)));
+        assert!(moment("tomorrow").is_err() && moment("2027-02-30").is_err() && moment("").is_err());
     }
 }

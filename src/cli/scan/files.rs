@@ -12,7 +12,7 @@ use super::super::failure::{Failure, Kind};
 use super::super::session::Session;
 use super::super::shown;
 use super::ground::Ground;
-use super::look::{Look, Seen};
+use super::look::{Look, Seen, Subject};
 use crate::git::Repository;
 use crate::host::files;
 use crate::host::tree::{self, Tree, TreeOptions};
@@ -40,7 +40,7 @@ pub fn scan(
     for path in paths {
         if path == Path::new("-") {
             let name = input_name.map_or(BString::from("-"), |name| name.as_os_str().as_bytes().into());
-            look.file(&Source::Input(name), None, &mut io::stdin().lock(), None, &mut before);
+            look.file(Subject::of(&Source::Input(name)), &mut io::stdin().lock(), &mut before);
             continue;
         }
         // What was named is followed, what is found is not.
@@ -61,7 +61,7 @@ pub fn scan(
         } else if metadata.file_type().is_fifo() {
             // As a shell makes of `<(command)`.
             let mut pipe = std::fs::File::open(path).map_err(|error| files::FileError::new("read", path, error))?;
-            look.file(&Source::File(namer.item(path).name), None, &mut pipe, None, &mut before);
+            look.file(Subject::of(&Source::File(namer.item(path).name)), &mut pipe, &mut before);
         } else {
             items.push(Item { name: namer.item(path).name, file: full });
         }
@@ -73,11 +73,60 @@ pub fn scan(
     Ok(before.with(after))
 }
 
+/// Looks through git's own files of a repository that no clone brings: configs with what URLs in them hold, and hooks.
+pub fn scan_local(look: &Look, repository: &Repository) -> Seen {
+    let folder = repository.common_dir();
+    let mut files = vec![folder.join("config"), folder.join("config.worktree"), folder.join("credentials")];
+    let mut folders = vec![(folder.join("hooks"), 0), (folder.join("modules"), 0), (folder.join("worktrees"), 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        let is_hooks = folder.ends_with("hooks");
+        let is_folder = folder.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+        let entries = is_folder.then(|| std::fs::read_dir(&folder).ok()).flatten().into_iter().flatten().flatten();
+        for path in entries.map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default();
+            if path.is_dir() && !path.is_symlink() {
+                // A submodule's folder has its own, and may have a path for a name.
+                if depth < MAX_DEEP && !is_hooks && !OBJECTS.iter().any(|other| name == *other) {
+                    folders.push((path, depth + 1));
+                }
+            } else if is_hooks && path.extension().is_none_or(|end| end != "sample")
+                || name == "config"
+                || name == "config.worktree"
+            {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let mut seen = look.nothing();
+    for file in files {
+        let inside = file.strip_prefix(&folder).unwrap_or(&file);
+        let name = Path::new(".git").join(inside);
+        let source = Source::File(name.as_os_str().as_bytes().into());
+        match tree::open_regular(&file) {
+            Ok(Some((mut open, size))) => {
+                look.file(Subject { source: &source, size: Some(size), within: None }, &mut open, &mut seen);
+            }
+            Err(_) if !file.exists() => {}
+            Ok(None) | Err(_) => seen.coverage.unscanned.push((source, Unscanned::Unreadable)),
+        }
+    }
+    seen
+}
+
+/// Folders of git that hold neither.
+const OBJECTS: [&str; 4] = ["objects", "refs", "logs", "lfs"];
+
+/// A submodule in a submodule in …
+const MAX_DEEP: usize = 20;
+
 fn one(look: &Look, ground: &Ground, item: Item, seen: &mut Seen) {
     let source = Source::File(item.name);
     match tree::open_regular(&item.file) {
         Ok(Some((mut file, size))) => {
-            ground.with_file(&item.file, |within| look.file(&source, Some(size), &mut file, within, seen));
+            ground.with_file(&item.file, |within| {
+                look.file(Subject { source: &source, size: Some(size), within }, &mut file, seen);
+            });
         }
         Ok(None) => match std::fs::read_link(&item.file) {
             Ok(target) => look.text(&source, target.as_os_str().as_bytes(), seen),

@@ -8,7 +8,7 @@ use gix::bstr::BString;
 use super::super::failure::{Failure, Kind};
 use super::super::session::Session;
 use super::super::shown;
-use super::args::RuleArgs;
+use super::args::{DecodeWord, RuleArgs};
 use crate::config::ScanSettings;
 use crate::document::nearest;
 use crate::git::{ObjectReader, Repository};
@@ -26,8 +26,12 @@ pub struct InForce {
     pub baseline: Option<Baseline>,
     /// Whether marks in files count.
     pub inline: bool,
+    /// What ended before it is expired; in seconds since 1970.
+    pub now: i64,
     /// The rules that were typed.
     typed: Vec<String>,
+    decode: Decode,
+    decode_depth: Option<usize>,
 }
 
 /// Where the files lie that a repository brings to say what may stay.
@@ -105,7 +109,19 @@ impl InForce {
                 (None, None) => None,
             };
         }
-        Ok(Self { settings, allow, baseline, inline: !args.no_inline && !args.no_allow, typed })
+        Ok(Self {
+            settings,
+            allow,
+            baseline,
+            inline: !args.no_inline && !args.no_allow,
+            now: args.now.unwrap_or_else(clock::seconds),
+            typed,
+            decode: match args.decode {
+                DecodeWord::Promising => Decode::Promising,
+                DecodeWord::All => Decode::All,
+            },
+            decode_depth: args.decode_depth.map(usize::from),
+        })
     }
 
     /// The rules, compiled.
@@ -127,15 +143,19 @@ impl InForce {
         for warning in std::mem::take(&mut self.settings.warnings) {
             session.warn(&shown(&warning).to_string());
         }
-        Ok(Scanner::new(rules, clock::seconds(), Decode::Promising)?)
+        let Scanner { engine, now } = Scanner::new(rules, self.now, self.decode)?;
+        let engine = match self.decode_depth {
+            Some(layers) => engine.with_layers(layers),
+            None => engine,
+        };
+        Ok(Scanner { engine, now })
     }
 
     /// Marks what is let through, and says by what.
     pub fn apply(&self, findings: &mut Vec<Finding>, rules: &Ruleset) -> Applied {
         self.settings.drop_unreported(findings, rules);
-        let now = clock::seconds();
         let suppressing =
-            Suppressing { inline: self.inline, allow: &self.allow, baseline: self.baseline.as_ref(), now };
+            Suppressing { inline: self.inline, allow: &self.allow, baseline: self.baseline.as_ref(), now: self.now };
         suppressing.apply(findings, rules)
     }
 }

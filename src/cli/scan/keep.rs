@@ -11,7 +11,7 @@ use super::{Outcome, scan};
 use crate::git::Repository;
 use crate::host::{files, target};
 use crate::report;
-use crate::scan::{Allow, Baseline, Fingerprint, is_fingerprint, parse_date};
+use crate::scan::{Allow, Baseline, Fingerprint, is_fingerprint, migrate_gitleaksignore, parse_date};
 
 /// Where a baseline lies where nothing else is said.
 const BASELINE: &str = ".seal/baseline.json";
@@ -89,6 +89,9 @@ fn write(file: &Path, baseline: &Baseline) -> Result<(), Failure> {
 
 /// Runs `ignore`.
 pub fn ignore(args: &IgnoreArgs, session: &Session) -> Result<(), Failure> {
+    if let Some(file) = &args.migrate {
+        return migrate(file, session);
+    }
     let until = args
         .until
         .as_deref()
@@ -101,23 +104,57 @@ pub fn ignore(args: &IgnoreArgs, session: &Session) -> Result<(), Failure> {
         let found = find(typed, &mut scans, session)?;
         lines.push(Allow::line_for(found, args.path.as_deref(), until, &args.reason));
     }
+    let file = add_entries(&lines)?;
+    for line in &lines {
+        session.say(&format!("{}: {}", shown(&file), shown(line)));
+    }
+    session.say(&format!("next  git add {IGNORE}"));
+    Ok(())
+}
+
+/// Adds lines to the list of what may stay; gives its file.
+fn add_entries(lines: &[String]) -> Result<PathBuf, Failure> {
     let repository = Repository::open(Path::new("."), &Default::default()).ok();
     let file = force::folder(repository.as_ref()).join(IGNORE);
     let mut text = if file.exists() { files::read(&file)?.to_vec() } else { Vec::new() };
     if !text.is_empty() && !text.ends_with(b"\n") {
         text.push(b'\n');
     }
-    for line in &lines {
+    for line in lines {
         text.extend_from_slice(format!("{line}\n").as_bytes());
     }
     // Nothing is written that could not be read.
     Allow::parse_all(&String::from_utf8_lossy(&text), IGNORE)
         .map_err(|error| Failure::new(Kind::Usage, shown(&error.to_string()).to_string()))?;
     target::write(&file, &text, 0o644)?;
-    for line in &lines {
-        session.say(&format!("{}: {}", shown(&file), shown(line)));
+    Ok(file)
+}
+
+/// Writes fingerprints for what gitleaks's list names by its place.
+fn migrate(file: &Path, session: &Session) -> Result<(), Failure> {
+    let text = files::read(file).map_err(|error| Failure { kind: Kind::Usage, ..error.into() })?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let rules = RuleArgs { no_allow: true, ..RuleArgs::default().without_baseline() };
+    let history = SourceArgs { history: true, no_cache: true, ..SourceArgs::default() };
+    let here = scan(&SourceArgs::default(), &rules, session)?;
+    let mut is_complete = here.report(&rules).is_complete();
+    let Outcome { look, mut findings, .. } = here;
+    // Outside of a repository there is no history that could be meant.
+    if Repository::open(Path::new("."), &session.environment).is_ok() {
+        let outcome = scan(&history, &rules, session)?;
+        is_complete &= outcome.report(&rules).is_complete();
+        findings.extend(outcome.into_findings());
     }
-    session.say(&format!("next  git add {IGNORE}"));
+    let lines: Vec<String> =
+        migrate_gitleaksignore(&text, &findings, look.scanner.engine.rules()).lines().map(str::to_owned).collect();
+    let kinds = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
+    let (found, lost) = (kinds("fp:"), kinds("# not found:"));
+    let written = add_entries(&lines)?;
+    session.say(&format!("{}: {found} by fingerprint, {lost} not found", shown(&written)));
+    if !is_complete {
+        session.warn("not everything could be looked through: what was not found may be there");
+    }
+    session.say(&format!("next  git add {IGNORE} && git rm {}", shown(file)));
     Ok(())
 }
 

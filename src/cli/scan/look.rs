@@ -1,17 +1,19 @@
 //! Looking through texts: those at hand, and those that are read while they are looked through.
 
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
-use gix::bstr::BString;
+use gix::bstr::{BString, ByteSlice as _};
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use crate::host::progress::Progress;
 use crate::scan::kubernetes::Within;
 use crate::scan::{
-    ArchiveLimits, Content, Coverage, Findings, Member, Salt, Scanner, Source, Start, Unscanned, Window, is_archive,
-    read_archive,
+    ArchiveLimits, Content, Coverage, Finding, Findings, Member, Note, Place, Salt, Scanner, Source, Start, Unscanned,
+    Window, is_archive, read_archive,
 };
 
 /// What looks through texts, as this run is told to. Shared by all threads.
@@ -26,6 +28,21 @@ pub struct Look {
     pub archives: Option<ArchiveLimits>,
     /// How many threads; 0 for as many as there are cores.
     pub jobs: usize,
+    /// When to stop.
+    pub until: Option<Instant>,
+    /// How many bytes may still be looked through.
+    pub bytes_left: Option<AtomicU64>,
+}
+
+/// What is looked through: what it is called, how large it is as far as that is known, and the tree it lies in.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// What it is called.
+    pub source: &'a Source,
+    /// Its bytes.
+    pub size: Option<u64>,
+    /// The tree.
+    pub within: Option<&'a Within<'a>>,
 }
 
 /// What was found, and in how much.
@@ -35,6 +52,8 @@ pub struct Seen {
     pub findings: Findings,
     /// What was looked through.
     pub coverage: Coverage,
+    /// What layers of images delete: the image, and the path in it.
+    pub deleted: Vec<(BString, BString)>,
 }
 
 /// As much of a large text is looked through at once, and what reaches over its end.
@@ -46,7 +65,7 @@ const MARKS: usize = 4 << 10;
 impl Look {
     /// Nothing yet.
     pub fn nothing(&self) -> Seen {
-        Seen { findings: Findings::new(self.salt.clone()), coverage: Coverage::default() }
+        Seen { findings: Findings::new(self.salt.clone()), ..Seen::default() }
     }
 
     /// Looks through a text.
@@ -64,42 +83,39 @@ impl Look {
         }
     }
 
-    /// Reads a file of `size` bytes, as far as that is known, and looks through it: in parts where it is large, member by member
-    /// where it is an archive that is to be followed. What cannot be read is noted.
-    pub fn file(
-        &self,
-        source: &Source,
-        size: Option<u64>,
-        reader: &mut dyn Read,
-        within: Option<&Within<'_>>,
-        seen: &mut Seen,
-    ) {
-        if self.read(source, size, reader, within, seen).is_err() {
-            seen.coverage.unscanned.push((source.clone(), Unscanned::Unreadable));
+    /// Whether a text of so many bytes may be looked through as well; what keeps it from that.
+    pub fn charge(&self, bytes: usize) -> Result<(), Unscanned> {
+        if self.until.is_some_and(|until| Instant::now() >= until) {
+            return Err(Unscanned::OutOfTime);
+        }
+        let Some(left) = &self.bytes_left else { return Ok(()) };
+        let taken = left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes as u64));
+        taken.map(|_| ()).map_err(|_| Unscanned::OverBudget)
+    }
+
+    /// Reads a file and looks through it: in parts where it is large, member by member where it is an archive that is to be
+    /// followed. What cannot be read is noted.
+    pub fn file(&self, subject: Subject<'_>, reader: &mut dyn Read, seen: &mut Seen) {
+        if self.read(subject, reader, seen).is_err() {
+            seen.coverage.unscanned.push((subject.source.clone(), Unscanned::Unreadable));
         }
     }
 
-    fn read(
-        &self,
-        source: &Source,
-        size: Option<u64>,
-        reader: &mut dyn Read,
-        within: Option<&Within<'_>>,
-        seen: &mut Seen,
-    ) -> io::Result<()> {
-        let Some(limits) = self.archives else { return self.stream(source, size, reader, within, seen) };
+    fn read(&self, subject: Subject<'_>, reader: &mut dyn Read, seen: &mut Seen) -> io::Result<()> {
+        let Some(limits) = self.archives else { return self.stream(subject, reader, seen) };
         let mut start = Vec::new();
         (&mut *reader).take(512).read_to_end(&mut start)?;
         let is_archive = is_archive(&start);
         let mut whole = io::Cursor::new(start).chain(reader);
         if !is_archive {
-            return self.stream(source, size, &mut whole, within, seen);
+            return self.stream(subject, &mut whole, seen);
         }
-        let name = source.path().cloned().unwrap_or_default();
+        let name = subject.source.path().cloned().unwrap_or_default();
         read_archive(name, &mut whole, limits, &mut |names, member| {
+            seen.deleted.extend(deleted(names));
             let source = Source::Archived(names.to_vec());
             match member {
-                Member::File(reader) => self.stream(&source, None, reader, None, seen)?,
+                Member::File(reader) => self.stream(Subject::of(&source), reader, seen)?,
                 Member::Link(target) => self.text(&source, target, seen),
                 Member::Unscanned(why) => seen.coverage.unscanned.push((source, why)),
             }
@@ -109,14 +125,8 @@ impl Look {
     }
 
     /// Looks through what a reader gives, in parts that overlap where there is more than one.
-    fn stream(
-        &self,
-        source: &Source,
-        size: Option<u64>,
-        reader: &mut dyn Read,
-        within: Option<&Within<'_>>,
-        seen: &mut Seen,
-    ) -> io::Result<()> {
+    fn stream(&self, subject: Subject<'_>, reader: &mut dyn Read, seen: &mut Seen) -> io::Result<()> {
+        let Subject { source, size, within } = subject;
         let reach = self.scanner.engine.widest().max(MARKS);
         let part = self.max_blob.min(PART).max(4 * reach);
         let at_once = self.max_blob.max(part);
@@ -166,11 +176,52 @@ impl Look {
     }
 }
 
+impl<'a> Subject<'a> {
+    /// Of which no more is known.
+    pub fn of(source: &'a Source) -> Self {
+        Self { source, size: None, within: None }
+    }
+}
+
+/// What an entry of a layer says to delete: the image, and the path; a folder ends with `/`.
+///
+/// Source: OCI image specification, "Image Layer Filesystem Changeset", whiteouts.
+fn deleted(names: &[BString]) -> Option<(BString, BString)> {
+    let [image, .., path] = names else { return None };
+    let (folder, name) = path.rsplit_once_str("/").unwrap_or((b"", path));
+    let what = name.strip_prefix(b".wh.")?;
+    let joined = match (folder, what) {
+        (folder, b".wh..opq") => [folder, b"/"].concat(),
+        (b"", what) => what.to_vec(),
+        (folder, what) => [folder, b"/", what].concat(),
+    };
+    Some((image.clone(), joined.into()))
+}
+
 impl Seen {
+    /// Says of what a later layer of an image deletes that it is still there.
+    pub fn note_deleted(&self, findings: &mut [Finding]) {
+        let is_deleted = |place: &Place| match &place.source {
+            Source::Archived(names) => names.first().zip(names.last()).is_some_and(|(image, path)| {
+                self.deleted.iter().any(|(of, what)| {
+                    let below = path.strip_prefix(what.as_slice());
+                    of == image && below.is_some_and(|rest| rest.is_empty() || rest[0] == b'/' || what.ends_with(b"/"))
+                })
+            }),
+            _ => false,
+        };
+        for finding in findings.iter_mut().filter(|_| !self.deleted.is_empty()) {
+            if finding.places.iter().any(is_deleted) {
+                finding.notes.push(Note::Says("a layer of the image deletes the file; an earlier one still holds it"));
+            }
+        }
+    }
+
     /// Together with what another thread saw.
     pub fn with(mut self, other: Self) -> Self {
         self.findings.merge(other.findings);
         self.coverage.merge(other.coverage);
+        self.deleted.extend(other.deleted);
         self
     }
 
@@ -190,7 +241,9 @@ mod tests {
         let rule = "[[rule]]\nid = 'a'\ntitle = 'A'\nseverity = 'high'\nkeywords = ['tok_']\npattern = '''tok_[a-z]{4,60}'''\n";
         let rules = Ruleset::new(Rule::parse_all(rule, "test").unwrap()).unwrap();
         let engine = Engine::new(rules, Vec::new()).unwrap();
-        Look { scanner: Scanner { engine, now: 0 }, salt: Salt::default(), max_blob, archives: None, jobs: 1 }
+        let scanner = Scanner { engine, now: 0 };
+        let salt = Salt::default();
+        Look { scanner, salt, max_blob, archives: None, jobs: 1, until: None, bytes_left: None }
     }
 
     #[test]
@@ -205,7 +258,7 @@ mod tests {
         let found = |look: &Look| {
             let mut seen = look.nothing();
             let source = Source::Input("x".into());
-            look.file(&source, None, &mut text.as_bytes(), None, &mut seen);
+            look.file(Subject::of(&source), &mut text.as_bytes(), &mut seen);
             assert_eq!((seen.coverage.texts, seen.coverage.bytes), (1, text.len() as u64));
             let findings = seen.findings.finish(look.scanner.engine.rules());
             let place = |place: &crate::scan::Place| {

@@ -10,7 +10,7 @@ use gix::bstr::BString;
 use super::super::session::Session;
 use super::ground::Ground;
 use super::look::{Look, Seen};
-use crate::git::{Additions, GitError, NewBlob, ObjectReader, Range, Repository, staged};
+use crate::git::{Additions, GitError, Lfs, NewBlob, ObjectReader, Pointed, Range, Repository, staged};
 use crate::scan::kubernetes::{Within, tree};
 use crate::scan::{Coverage, Finding, Fingerprint, History, Source, Unscanned, sort};
 
@@ -34,8 +34,8 @@ pub struct Brought {
 }
 
 enum Item {
-    /// Source, id, and the commit whose tree it lies in.
-    Blob(Source, ObjectId, Option<ObjectId>),
+    /// An object, and each of its places: with the commit whose tree it lies in.
+    Object(ObjectId, Vec<(Source, Option<ObjectId>)>),
     Name(BString),
 }
 
@@ -49,9 +49,9 @@ pub fn scan_staged(
     let reader = repository.reader()?;
     let blobs = staged(repository, &reader)?;
     let mut items = names(&blobs);
-    items.extend(blobs.iter().map(|blob| Item::Blob(Source::Index(blob.path.clone(), blob.id), blob.id, None)));
+    items.extend(of_blobs(&blobs, |blob| Source::Index(blob.path.clone(), blob.id)));
     let ground = Ground::index(repository)?;
-    let seen = look_through(session, look, &reader, &ground, items);
+    let seen = look_through(session, look, &Lfs::of(repository), &reader, &ground, items);
     let blobs = blobs.into_iter().map(|blob| ((blob.id, blob.path.clone()), blob)).collect();
     let head = repository.head_commit()?.map(|commit| reader.commit(commit)).transpose()?.flatten();
     let additions =
@@ -75,11 +75,11 @@ pub fn scan_range(
     let blobs = &additions.blobs;
     let mut items = names(blobs);
     items.extend(refs.iter().cloned().map(Item::Name));
-    items.extend(additions.commits.iter().map(|id| Item::Blob(Source::Commit(*id), *id, None)));
-    items.extend(additions.tags.iter().map(|id| Item::Blob(Source::Tag(*id), *id, None)));
+    items.extend(additions.commits.iter().map(|id| Item::Object(*id, vec![(Source::Commit(*id), None)])));
+    items.extend(additions.tags.iter().map(|id| Item::Object(*id, vec![(Source::Tag(*id), None)])));
     let path = |blob: &NewBlob| Some(blob.path.clone()).filter(|path| !path.is_empty());
-    items.extend(blobs.iter().map(|blob| Item::Blob(Source::Blob(blob.id, path(blob)), blob.id, blob.commit)));
-    let mut seen = look_through(session, look, &reader, &ground, items);
+    items.extend(of_blobs(blobs, |blob| Source::Blob(blob.id, path(blob))));
+    let mut seen = look_through(session, look, &Lfs::of(repository), &reader, &ground, items);
     seen.coverage.unscanned.extend(additions.unscanned.iter().cloned());
     let blobs = blobs.iter().map(|blob| ((blob.id, blob.path.clone()), blob.clone())).collect();
     Ok(Brought { seen, commits: additions.commits.len(), reader, ground, blobs, additions, changed_lines: false, refs })
@@ -92,7 +92,28 @@ fn names(blobs: &[NewBlob]) -> Vec<Item> {
     new.map(|blob| Item::Name(blob.path.clone())).collect()
 }
 
-fn look_through(session: &Session, look: &Look, reader: &ObjectReader, ground: &Ground, items: Vec<Item>) -> Seen {
+/// Each version of a file once, with all its places.
+fn of_blobs(blobs: &[NewBlob], source: impl Fn(&NewBlob) -> Source) -> Vec<Item> {
+    let mut numbers = HashMap::new();
+    let mut objects: Vec<(ObjectId, Vec<_>)> = Vec::new();
+    for blob in blobs {
+        let number = *numbers.entry(blob.id).or_insert_with(|| {
+            objects.push((blob.id, Vec::new()));
+            objects.len() - 1
+        });
+        objects[number].1.push((source(blob), blob.commit));
+    }
+    objects.into_iter().map(|(id, places)| Item::Object(id, places)).collect()
+}
+
+fn look_through(
+    session: &Session,
+    look: &Look,
+    lfs: &Lfs,
+    reader: &ObjectReader,
+    ground: &Ground,
+    items: Vec<Item>,
+) -> Seen {
     let progress = session.terminal().progress("texts", Some(items.len() as u64));
     // A reader is for one thread: as many are made as are in use at once.
     let readers = Mutex::new(Vec::new());
@@ -100,14 +121,30 @@ fn look_through(session: &Session, look: &Look, reader: &ObjectReader, ground: &
     let shared = Mutex::new(reader.clone());
     look.all(items, progress, |item, seen| match item {
         Item::Name(name) => look.text(&Source::Name(name.clone()), &name, seen),
-        Item::Blob(source, id, commit) => {
+        Item::Object(id, places) => {
             let (reader, mut buffer) =
                 spare().unwrap_or_else(|| (shared.lock().unwrap_or_else(PoisonError::into_inner).clone(), Vec::new()));
             match read(&reader, id, &mut buffer) {
-                Ok(bytes) => ground.with_blob(&reader, source.path().map(|path| path.as_ref()), commit, |within| {
-                    look.text_within(&source, bytes, within, seen);
-                }),
-                Err(why) => seen.coverage.unscanned.push((source, why)),
+                Ok(bytes) => {
+                    if let Err(why) = look.charge(bytes.len()) {
+                        seen.coverage.unscanned.extend(places.into_iter().map(|(source, _)| (source, why)));
+                        return;
+                    }
+                    let Seen { findings, coverage, .. } = seen;
+                    let mut looked = look.scanner.look(bytes, coverage);
+                    match lfs.follow(bytes, look.max_blob) {
+                        Pointed::Nothing => {}
+                        Pointed::Elsewhere => coverage.pointers += 1,
+                        Pointed::Unread(why) => looked.add((Vec::new(), vec![why])),
+                        Pointed::Content(content) => looked.add(look.scanner.look_behind(bytes.len(), content)),
+                    }
+                    for (source, commit) in &places {
+                        ground.with_blob(&reader, source.path().map(|path| path.as_ref()), *commit, |within| {
+                            look.scanner.tell(source, within, &looked, findings, coverage);
+                        });
+                    }
+                }
+                Err(why) => seen.coverage.unscanned.extend(places.into_iter().map(|(source, _)| (source, why))),
             }
             readers.lock().unwrap_or_else(PoisonError::into_inner).push((reader, buffer));
         }
@@ -123,15 +160,19 @@ pub fn scan_head(look: &Look, repository: &Repository, coverage: &mut Coverage) 
     let ground = Ground::commits(repository);
     let mut seen = look.nothing();
     let mut folders = vec![(BString::default(), tree)];
-    let mut count = 0;
+    let mut known = HashSet::new();
+    let mut repeated = 0;
     while let Some((folder, tree)) = folders.pop() {
         // What is missing or cannot be read was told.
-        for entry in reader.tree(tree).ok().flatten().unwrap_or_default() {
-            count += 1;
-            if count > MAX_ENTRIES {
-                coverage.unscanned.push((Source::Name(folder), Unscanned::TooMuch));
-                return Ok(Vec::new());
+        let entries = reader.tree(tree).ok().flatten().unwrap_or_default();
+        if !known.insert(tree) {
+            repeated += entries.len();
+            if repeated > MAX_REPEATED {
+                coverage.unscanned.push((Source::Name(folder), Unscanned::TooManyPlaces));
+                break;
             }
+        }
+        for entry in entries {
             let mut path = folder.clone();
             path.extend_from_slice(&entry.name);
             if entry.mode.is_tree() && path.len() <= MAX_PATH {
@@ -160,8 +201,8 @@ pub fn scan_head(look: &Look, repository: &Repository, coverage: &mut Coverage) 
     Ok(findings)
 }
 
-/// No more files and folders of a tree are looked at: a few trees can stand for billions of paths.
-const MAX_ENTRIES: usize = 1 << 21;
+/// So many entries of trees are looked at that were seen in another place already: a few trees can stand for billions of paths.
+const MAX_REPEATED: usize = 1 << 16;
 
 /// No path is longer where files can be checked out.
 const MAX_PATH: usize = 4096;
@@ -189,6 +230,14 @@ impl Brought {
         }
         let known = self.known_blobs(&findings);
         let head = repository.head_commit().ok().flatten().and_then(|id| self.reader.commit(id).ok()?);
+        let mut described = HashMap::new();
+        let mut describe = |id| described.entry(id).or_insert_with(|| self.reader.describe(id)).clone();
+        let at_head = |place: &crate::scan::Place| {
+            head.as_ref()
+                .zip(place.source.path())
+                .zip(place.source.blob())
+                .is_some_and(|((head, path), blob)| self.reader.at(head.tree, path).ok().flatten() == Some(blob))
+        };
         let mut before = Before { look, reader: &self.reader, ground: &self.ground, versions: HashMap::new() };
         for finding in &mut findings {
             if self.changed_lines {
@@ -226,16 +275,12 @@ impl Brought {
                     Source::Commit(id) => Some(*id),
                     source => self.blob(source).and_then(|blob| blob.commit),
                 };
-                let Some(first) = commit.and_then(|id| self.reader.describe(id)) else { continue };
+                let Some(first) = commit.and_then(&mut describe) else { continue };
                 let path = place.source.path().cloned();
-                let in_head =
-                    head.as_ref().zip(path.as_ref()).zip(place.source.blob()).is_some_and(|((head, path), blob)| {
-                        self.reader.at(head.tree, path).ok().flatten() == Some(blob)
-                    });
                 place.history = Some(History {
                     first: Some(first),
+                    in_head: at_head(place),
                     paths: path.into_iter().collect(),
-                    in_head,
                     refs: self.refs.clone(),
                     ..History::default()
                 });

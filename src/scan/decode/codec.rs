@@ -8,6 +8,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::inner::Positions;
+use super::runs::is_token_byte;
 
 /// Decoded bytes and where they stand.
 pub type Decoded = (Zeroizing<Vec<u8>>, Positions);
@@ -180,17 +181,95 @@ fn units(text: &[u8], span: Range<usize>, unit: impl Fn(&[u8]) -> Option<(usize,
     (bytes, Positions::Units(starts))
 }
 
-/// UTF-16 with a byte order mark, as UTF-8. None where the bytes are something else.
+/// A run without some characters that stand in it.
+pub fn without(text: &[u8], span: Range<usize>, characters: &[&str]) -> Decoded {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(span.len()));
+    let mut starts = Vec::with_capacity(span.len());
+    let mut at = span.start;
+    while at < span.end {
+        if let Some(one) = characters.iter().find(|one| text[at..span.end].starts_with(one.as_bytes())) {
+            at += one.len();
+            continue;
+        }
+        bytes.push(text[at]);
+        starts.push(at as u32);
+        at += 1;
+    }
+    starts.push(span.end as u32);
+    (bytes, Positions::Units(starts))
+}
+
+/// The run of words that is one string, put together at the joint at `at`, which is the end of one of them. Not below `floor`.
+pub fn joint_span(text: &[u8], at: usize, floor: usize) -> Option<Range<usize>> {
+    let word =
+        |bytes: &mut dyn Iterator<Item = &u8>| bytes.take(MAX_WORD).take_while(|byte| is_token_byte(**byte)).count();
+    let start = at - word(&mut text[floor.min(at)..at].iter().rev());
+    let mut end = at;
+    while let Some(next) = behind_joint(text, end) {
+        match word(&mut text[next..].iter()) {
+            0 => break,
+            len => end = next + len,
+        }
+    }
+    (start < at && end > at).then_some(start..end)
+}
+
+/// Such a run without its joints.
+pub fn joined(text: &[u8], span: Range<usize>) -> Decoded {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(span.len()));
+    let mut starts = Vec::with_capacity(span.len());
+    let mut at = span.start;
+    while at < span.end {
+        match behind_joint(text, at).filter(|_| !is_token_byte(text[at])) {
+            Some(next) => at = next,
+            None => {
+                bytes.push(text[at]);
+                starts.push(at as u32);
+                at += 1;
+            }
+        }
+    }
+    starts.push(span.end as u32);
+    (bytes, Positions::Units(starts))
+}
+
+/// Where a string goes on behind the end of one of its parts: `" + "`, or a line that ends with a backslash.
+fn behind_joint(text: &[u8], at: usize) -> Option<usize> {
+    let gap = |from: usize, of: &[u8]| text[from..].iter().take(MAX_GAP).take_while(|byte| of.contains(byte)).count();
+    match *text.get(at)? {
+        quote @ (b'"' | b'\'') => {
+            let len = gap(at + 1, b" \t\r\n+.&\\");
+            (len > 0 && text.get(at + 1 + len) == Some(&quote)).then_some(at + len + 2)
+        }
+        b'\\' => {
+            let line_break = usize::from(text.get(at + 1) == Some(&b'\r')) + 1;
+            let next = at + line_break + 1;
+            (text.get(at + line_break) == Some(&b'\n')).then(|| next + gap(next, b" \t"))
+        }
+        _ => None,
+    }
+}
+
+/// A part of a string that is put together is no longer.
+const MAX_WORD: usize = 4096;
+
+/// What stands between two of them is no longer.
+const MAX_GAP: usize = 128;
+
+/// UTF-16 as UTF-8: with a byte order mark, or where it begins with letters that are not beyond ASCII. None where the bytes are
+/// something else.
 pub fn utf16(text: &[u8]) -> Option<Decoded> {
-    let unit: fn([u8; 2]) -> u16 = match text {
-        [0xff, 0xfe, ..] => u16::from_le_bytes,
-        [0xfe, 0xff, ..] => u16::from_be_bytes,
+    let (unit, start): (fn([u8; 2]) -> u16, usize) = match text {
+        [0xff, 0xfe, ..] => (u16::from_le_bytes, 2),
+        [0xfe, 0xff, ..] => (u16::from_be_bytes, 2),
+        [_, 0, ..] if is_plain_utf16(text) => (u16::from_le_bytes, 0),
+        [0, _, ..] if is_plain_utf16(text) => (u16::from_be_bytes, 0),
         _ => return None,
     };
-    let units = text[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+    let units = text[start..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() / 2));
     let mut starts = Vec::with_capacity(text.len() / 2);
-    let mut at = 2;
+    let mut at = start;
     for decoded in char::decode_utf16(units) {
         let len = decoded.as_ref().map_or(1, |value| value.len_utf16());
         let value = decoded.unwrap_or(char::REPLACEMENT_CHARACTER);
@@ -203,6 +282,16 @@ pub fn utf16(text: &[u8]) -> Option<Decoded> {
     }
     starts.push(at as u32);
     Some((bytes, Positions::Units(starts)))
+}
+
+/// Whether a text begins as UTF-16 without a byte order mark does: each of the first pairs is a letter of ASCII and a zero.
+pub fn is_plain_utf16(text: &[u8]) -> bool {
+    let pairs = || text.chunks_exact(2).take(16);
+    let all = |letter: usize| {
+        let is_letter = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+        pairs().all(|pair| pair[1 - letter] == 0 && is_letter(pair[letter]))
+    };
+    pairs().count() >= 8 && (all(0) || all(1))
 }
 
 /// What gzip holds, up to `limit` bytes and a hundred times its own size; the second is whether that was all.

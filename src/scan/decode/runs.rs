@@ -38,7 +38,20 @@ enum Image {
     Escapes,
     /// What follows the header of a mail.
     QuotedPrintable,
+    /// A character without width, inside a word.
+    Invisible,
+    /// What stands between two parts of a string.
+    Joined,
 }
+
+/// Characters without width.
+const INVISIBLE: [&str; 5] = ["\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}", "\u{feff}"];
+
+/// What joins the parts of a string.
+const JOINTS: [&str; 14] = [
+    "\" + \"", "' + '", "\"+\"", "'+'", "\" . \"", "' . '", "\" & \"", "\" +\n", "' +\n", "\" \\\n", "' \\\n", "\\\n ",
+    "\\\n\t", "\" +\r\n",
+];
 
 /// Words that stand at the start of credentials, or in the structures that hold them.
 const WORDS: &[&str] = &[
@@ -92,6 +105,8 @@ const ESCAPES: [&str; 11] = [
 const LEAST_BASE64: usize = 16;
 const LEAST_HEX: usize = 32;
 const LEAST_ESCAPES: usize = 3;
+/// No credential that a word of its own tells is shorter.
+const LEAST_JOINED: usize = 20;
 
 impl Decoder {
     /// One that knows the prefixes of these rules as well.
@@ -134,6 +149,8 @@ impl Decoder {
         PERCENT.iter().for_each(|word| add(word, Image::Percent));
         ESCAPES.iter().for_each(|word| add(word, Image::Escapes));
         add("quoted-printable", Image::QuotedPrintable);
+        INVISIBLE.iter().for_each(|word| add(word, Image::Invisible));
+        JOINTS.iter().for_each(|word| add(word, Image::Joined));
         Self { mode, keywords, images }
     }
 
@@ -172,6 +189,18 @@ impl Decoder {
                 Some(Run { encoding: Encoding::Escapes, span })
             }
             Image::QuotedPrintable => Some(Run { encoding: Encoding::QuotedPrintable, span: hit.end..bytes.len() }),
+            // Only what parts a word hides something: an emoji is made with such a character too, and a text may begin with one.
+            Image::Invisible => {
+                let is_word =
+                    |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|byte| is_token_byte(*byte));
+                let parts = is_word(hit.start.checked_sub(1)) && is_word(Some(hit.end));
+                let span = || around(bytes, hit.start..hit.end, floor, |byte| is_token_byte(byte) || !byte.is_ascii());
+                parts.then(|| Run { encoding: Encoding::Invisible, span: span() })
+            }
+            Image::Joined => {
+                let span = codec::joint_span(bytes, hit.start, floor)?;
+                (span.len() >= LEAST_JOINED).then_some(Run { encoding: Encoding::Joined, span })
+            }
         }
     }
 }
@@ -207,7 +236,7 @@ impl Detector for Decoder {
             seen.inner.extend(more);
         }
         // Each byte is looked at once for each encoding, whatever the number of hits in a run.
-        let mut done = [0; 5];
+        let mut done = [0; 7];
         for hit in hits {
             let encoding = match &self.images[hit.keyword] {
                 Image::Base64 { .. } => Encoding::Base64,
@@ -215,6 +244,8 @@ impl Detector for Decoder {
                 Image::Percent => Encoding::Percent,
                 Image::Escapes => Encoding::Escapes,
                 Image::QuotedPrintable => Encoding::QuotedPrintable,
+                Image::Invisible => Encoding::Invisible,
+                Image::Joined => Encoding::Joined,
             };
             let done = &mut done[encoding as usize];
             if hit.start < *done {
@@ -252,6 +283,8 @@ enum Encoding {
     Percent,
     Escapes,
     QuotedPrintable,
+    Invisible,
+    Joined,
 }
 
 /// An encoded run.
@@ -275,6 +308,8 @@ impl Run {
             Encoding::Percent => (Layer::Percent, LEAST_ESCAPES),
             Encoding::Escapes => (Layer::Escapes, LEAST_ESCAPES),
             Encoding::QuotedPrintable => (Layer::QuotedPrintable, 1),
+            Encoding::Invisible => (Layer::Invisible, LEAST_JOINED),
+            Encoding::Joined => (Layer::Joined, LEAST_JOINED),
         };
         if span.len() < least {
             return None;
@@ -289,6 +324,8 @@ impl Run {
             Encoding::Percent => codec::percent(text.bytes, span.clone()),
             Encoding::Escapes => codec::escapes(text.bytes, span.clone()),
             Encoding::QuotedPrintable => codec::quoted_printable(text.bytes, span.clone()),
+            Encoding::Invisible => codec::without(text.bytes, span.clone(), &INVISIBLE),
+            Encoding::Joined => codec::joined(text.bytes, span.clone()),
         };
         let inner = Inner { bytes, span, positions, layers: vec![layer], key_path: None };
         Some(unpacked(inner, text.depth, budget))
@@ -387,6 +424,11 @@ fn string_around(bytes: &[u8], hit: Range<usize>, floor: usize) -> Range<usize> 
     let start = (floor..hit.start).rev().find(|at| is_end(*at)).map_or(floor, |at| at + 1);
     let end = (hit.end..bytes.len()).find(|at| is_end(*at)).unwrap_or(bytes.len());
     start..end
+}
+
+/// Whether a byte may be one of a credential.
+pub fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-+/=.".contains(&byte)
 }
 
 fn is_url_byte(byte: u8) -> bool {

@@ -9,6 +9,7 @@ mod ciphertext;
 mod docker_config;
 pub(super) mod json;
 mod jwt;
+mod keystore;
 mod netrc;
 mod npmrc;
 mod pem;
@@ -32,6 +33,7 @@ pub fn detectors(rules: &Ruleset, now: i64, decode: Decode) -> Vec<Box<dyn Detec
         Box::new(ciphertext::Ciphertext),
         Box::new(docker_config::DockerConfig::new(rules)),
         Box::new(jwt::Jwt::new(rules, now)),
+        Box::new(keystore::Keystore::new(rules)),
         Box::new(netrc::Netrc::new(rules)),
         Box::new(npmrc::Npmrc::new(rules)),
         Box::new(pem::Pem::new(rules)),
