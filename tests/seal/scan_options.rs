@@ -156,7 +156,7 @@ fn what_a_partial_clone_left_out_is_fetched_only_where_asked() {
     let repo = Repo::new();
     let missing = repo.commit_file("a", line(1));
     let blob = repo.id("HEAD:a");
-    std::fs::remove_file(repo.path(&format!(".git/objects/{}/{}", &blob[..2], &blob[2..]))).unwrap();
+    std::fs::remove_file(repo.path(format!(".git/objects/{}/{}", &blob[..2], &blob[2..]))).unwrap();
     let ran = repo.seal(["scan", "--commits", &missing, "--fetch-missing"]).exits(3);
     assert!(ran.stderr_text().contains("no partial clone"), "{ran}");
 }

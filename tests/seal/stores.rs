@@ -24,7 +24,7 @@ fn objects_of_others_are_borrowed_only_where_the_user_says_so() {
     for source in sources {
         let ran = repo.seal(["scan"].into_iter().chain(source.iter().copied()));
         // Of history, what is here is looked through, and what is found wins.
-        assert_eq!(ran.code, Some(if source == &["--history"] { 1 } else { 3 }), "{ran}");
+        assert_eq!(ran.code, Some(if source == ["--history"] { 1 } else { 3 }), "{ran}");
         let text = ran.stderr_text() + &ran.stdout_text();
         assert!(text.contains("seal.alternates"), "{source:?} {ran}");
     }
@@ -55,7 +55,7 @@ fn history_that_was_cut_off_is_whole_as_far_as_it_goes() {
     let tree = repo.id("HEAD^{tree}");
     let unpack = "mv .git/objects/pack ../pack && mkdir .git/objects/pack && git unpack-objects -q < ../pack/*.pack";
     let _ = repo.at(repo.folder.program("bash", ["-c", unpack])).run().exits(0);
-    std::fs::remove_file(repo.path(&format!(".git/objects/{}/{}", &tree[..2], &tree[2..]))).unwrap();
+    std::fs::remove_file(repo.path(format!(".git/objects/{}/{}", &tree[..2], &tree[2..]))).unwrap();
     repo.seal(["scan", "--history", "--fail-on", "critical"]).exits(3);
     repo.seal(["scan", "--commits", "HEAD", "--fail-on", "critical"]).exits(3);
 }
@@ -95,7 +95,7 @@ fn content_in_git_lfs_is_looked_through_where_it_is_here() {
     std::fs::remove_dir_all(other.path(".git/lfs")).unwrap();
     other.folder.write(format!("out/{}/{}/{oid}", &oid[..2], &oid[2..4]), line(2));
     std::fs::create_dir_all(other.path(".git/lfs/objects")).unwrap();
-    symlink(other.folder.path("out").join(&oid[..2]), other.path(&format!(".git/lfs/objects/{}", &oid[..2]))).unwrap();
+    symlink(other.folder.path("out").join(&oid[..2]), other.path(format!(".git/lfs/objects/{}", &oid[..2]))).unwrap();
     assert_eq!(other.places(["--history", "--no-cache"]), [""; 0]);
 }
 
