@@ -42,8 +42,11 @@ impl CommitIndex {
 
 impl History {
     /// All commits that `tips` lead to. The order depends on the tips' order alone, not on dates.
-    pub fn read(objects: &dyn Objects, tips: impl IntoIterator<Item = ObjectId>) -> Result<Self, ObjectError> {
-        let found = Found::from(objects, tips)?;
+    ///
+    /// What only those of `maybe` lead to is left out where something before it is missing: nothing keeps what, say, `ORIG_HEAD`
+    /// names.
+    pub fn read(objects: &dyn Objects, tips: &[ObjectId], maybe: &[ObjectId]) -> Result<Self, ObjectError> {
+        let found = Found::from(objects, tips.iter().chain(maybe))?;
         // Depth first without recursion: a commit is placed once its parents are, the first of them first.
         let mut history = Self { begins: vec![0], ..Self::default() };
         let mut places = vec![UNSEEN; found.ids.len()];
@@ -52,7 +55,7 @@ impl History {
             stack.push((tip, 0));
             while let Some((number, next)) = stack.last_mut() {
                 let parents = found.parents(*number);
-                if places[*number as usize] < OPEN {
+                if places[*number as usize] < OPEN || places[*number as usize] == GONE {
                     stack.pop();
                     continue;
                 }
@@ -67,15 +70,24 @@ impl History {
                         stack.push((parent, 0));
                     }
                     None => {
-                        let number = *number;
-                        places[number as usize] = history.commits.len() as u32;
-                        history.push(&found, number, &places);
+                        let number = *number as usize;
                         stack.pop();
+                        if found.is_missing(number) || parents.iter().any(|parent| places[*parent as usize] == GONE) {
+                            places[number] = GONE;
+                        } else {
+                            places[number] = history.commits.len() as u32;
+                            history.push(&found, number as u32, &places);
+                        }
                     }
                 }
             }
         }
+        if tips.iter().any(|tip| places[found.numbers[tip] as usize] == GONE) {
+            let missing = (0..found.ids.len()).find(|number| found.is_missing(*number));
+            return Err(ObjectError::Missing(missing.map_or(tips[0], |number| found.ids[number])));
+        }
         let mut by_id = found.numbers;
+        by_id.retain(|_, number| places[*number as usize] != GONE);
         by_id.values_mut().for_each(|number| *number = places[*number as usize]);
         history.by_id = by_id;
         Ok(history)
@@ -141,9 +153,14 @@ impl History {
     }
 }
 
-/// A commit that is not placed yet, and one whose parents are being placed.
+/// A commit that is not placed yet; one whose parents are being placed.
 const UNSEEN: u32 = u32::MAX;
-const OPEN: u32 = u32::MAX - 1;
+const OPEN: u32 = u32::MAX - 2;
+/// One that is missing, or that has an ancestor that is.
+const GONE: u32 = u32::MAX - 1;
+
+/// The span of parents of a commit that is missing.
+const MISSING: (u32, u32) = (0, u32::MAX);
 
 /// Commits in the order in which they were found: the tips first.
 #[derive(Default)]
@@ -158,10 +175,10 @@ struct Found {
 }
 
 impl Found {
-    fn from(objects: &dyn Objects, tips: impl IntoIterator<Item = ObjectId>) -> Result<Self, ObjectError> {
+    fn from<'t>(objects: &dyn Objects, tips: impl Iterator<Item = &'t ObjectId>) -> Result<Self, ObjectError> {
         let mut found = Self::default();
         for tip in tips {
-            found.number(tip)?;
+            found.number(*tip)?;
         }
         found.tips = found.ids.len() as u32;
         let mut todo: Vec<u32> = (0..found.tips).rev().collect();
@@ -169,8 +186,14 @@ impl Found {
         while let Some(number) = todo.pop() {
             let id = found.ids[number as usize];
             let damaged = |problem| ObjectError::Damaged { id, problem };
-            if objects.read(&id, &mut buffer)? != gix::objs::Kind::Commit {
-                return Err(damaged("it is not a commit"));
+            match objects.read(&id, &mut buffer) {
+                Ok(gix::objs::Kind::Commit) => {}
+                Ok(_) => return Err(damaged("it is not a commit")),
+                Err(ObjectError::Missing(_)) => {
+                    found.spans[number as usize] = MISSING;
+                    continue;
+                }
+                Err(error) => return Err(error),
             }
             let header = Header::parse(&buffer);
             let tree = header.id("tree").ok_or_else(|| damaged("it names no tree"))?;
@@ -203,8 +226,15 @@ impl Found {
         Ok(number)
     }
 
+    fn is_missing(&self, number: usize) -> bool {
+        self.spans[number] == MISSING
+    }
+
     fn parents(&self, number: u32) -> &[u32] {
-        let (begin, end) = self.spans[number as usize];
+        let (begin, end) = match self.spans[number as usize] {
+            MISSING => (0, 0),
+            span => span,
+        };
         &self.parents[begin as usize..end as usize]
     }
 }

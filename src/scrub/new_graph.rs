@@ -54,10 +54,12 @@ impl NewGraph {
         self.nodes[index.get()].id
     }
 
-    /// What became of a commit that the walk has passed.
+    /// What became of a commit that the walk has passed; of one that was pruned nothing is left.
     pub fn known(&self, history: &History, old: &oid) -> Option<Mapped> {
         let node = self.nodes.get(history.index(old)?.get())?;
         Some(match node.is {
+            // Another stands in its place, but that is not what its name was said for.
+            _ if node.was_pruned => Mapped::Gone,
             None => Mapped::Gone,
             Some(is) if self.id(is) == old => Mapped::Same,
             Some(is) => Mapped::New(self.id(is)),

@@ -190,7 +190,7 @@ pub fn rewrite(
     result.dropped = walk.into_dropped();
     for tag in &tips.tags {
         let known = |id: &oid| result.others.get(id).copied().or_else(|| graph.known(history, id));
-        let target = match known(&tag.target) {
+        let target = match result.mapped(history, &tag.target) {
             Some(Mapped::Gone) => None,
             Some(Mapped::New(new)) => Some(new),
             Some(Mapped::Same) | None => Some(tag.target),
@@ -296,8 +296,8 @@ mod tests {
         /// What became of each commit, and of the whole.
         fn rewritten(&mut self, rules: &Rules) -> (Vec<CommitFate>, Rewritten, History) {
             let tips: Vec<ObjectId> = self.commits.iter().rev().copied().collect();
-            let tips = Tips::read(&self.objects, tips).unwrap();
-            let history = History::read(&self.objects, tips.commits.iter().copied()).unwrap();
+            let tips = Tips::read(&self.objects, tips, []).unwrap();
+            let history = History::read(&self.objects, &tips.commits, &[]).unwrap();
             let result = rewrite(&history, &tips, &mut self.objects, rules, &mut (), |_| ()).unwrap();
             let fate = |id: &ObjectId| result.commits[history.index(id).unwrap().get()];
             (self.commits.iter().map(fate).collect(), result, history)

@@ -17,6 +17,8 @@ pub struct Tips {
     pub tags: Vec<Tag>,
     /// Trees and blobs that no commit need have.
     pub others: Vec<(Kind, ObjectId)>,
+    /// Commits that only names lead to which need not lead anywhere.
+    pub maybe: Vec<ObjectId>,
     kinds: HashMap<ObjectId, Kind>,
 }
 
@@ -31,16 +33,27 @@ pub struct Tag {
 
 impl Tips {
     /// Follows what names name.
-    pub fn read(objects: &dyn Objects, names: impl IntoIterator<Item = ObjectId>) -> Result<Self, ObjectError> {
+    ///
+    /// Those of `maybe`, say of reflogs, are left out where what they name is missing.
+    pub fn read(
+        objects: &dyn Objects,
+        names: impl IntoIterator<Item = ObjectId>,
+        maybe: impl IntoIterator<Item = ObjectId>,
+    ) -> Result<Self, ObjectError> {
         let mut tips = Self::default();
         for id in names {
-            tips.add(objects, id)?;
+            tips.add(objects, id, false)?;
+        }
+        for id in maybe {
+            match tips.add(objects, id, true) {
+                Ok(()) | Err(ObjectError::Missing(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(tips)
     }
 
-    /// Follows one more. Where something is missing, nothing is added.
-    pub fn add(&mut self, objects: &dyn Objects, id: ObjectId) -> Result<(), ObjectError> {
+    fn add(&mut self, objects: &dyn Objects, id: ObjectId, is_maybe: bool) -> Result<(), ObjectError> {
         let mut buffer = Vec::new();
         let mut tags: Vec<Tag> = Vec::new();
         let mut at = id;
@@ -48,6 +61,7 @@ impl Tips {
             let kind = objects.read(&at, &mut buffer)?;
             if kind != Kind::Tag {
                 match kind {
+                    Kind::Commit if is_maybe => self.maybe.push(at),
                     Kind::Commit => self.commits.push(at),
                     kind => self.others.push((kind, at)),
                 }
