@@ -13,6 +13,7 @@ mod scan_history;
 mod scanned;
 mod objects;
 mod program;
+mod proof;
 mod push;
 mod quarantine;
 mod range;
@@ -27,6 +28,7 @@ mod staged;
 
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
 pub use program::{configured, hooks_folder, set_config};
+pub use proof::{Proof, prove};
 pub use push::{RefUpdate, everything, pushed, received, unpushed};
 pub use quarantine::{NewPack, Quarantine};
 pub use range::{Additions, NewBlob, Range};

@@ -155,6 +155,21 @@ fn checksum_of(file: &mut File, hash: HashKind) -> std::io::Result<ObjectId> {
     }
 }
 
+/// The checksum that the bytes of a pack have, and the one that stands at its end.
+pub fn sums(file: &mut File, hash: HashKind) -> std::io::Result<(ObjectId, ObjectId)> {
+    let length = file.metadata()?.len().saturating_sub(hash.len_in_bytes() as u64);
+    let mut hasher = gix::hash::hasher(hash);
+    let mut buffer = vec![0; 1 << 18];
+    let mut packed = std::io::Read::by_ref(file).take(length);
+    while let read @ 1.. = packed.read(&mut buffer)? {
+        hasher.update(&buffer[..read]);
+    }
+    let mut said = vec![0; hash.len_in_bytes()];
+    file.read_exact(&mut said)?;
+    let said = ObjectId::try_from(said.as_slice()).map_err(std::io::Error::other)?;
+    Ok((hasher.try_finalize().map_err(std::io::Error::other)?, said))
+}
+
 /// Makes a file that is read only, and has it on the disk.
 fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
     let write = || {

@@ -27,6 +27,8 @@ pub struct Prepared {
     pub moves: Vec<RefMove>,
     /// The new objects, if there are any.
     pub pack: Option<NewPack>,
+    /// What was asked for.
+    pub rules: Rules,
 }
 
 /// Why a rewrite stopped before anything changed.
@@ -72,7 +74,7 @@ pub fn prepare(
         Mapped::Gone => Some(RefMove { name: name.to_owned(), old, new: None }),
     };
     let moves: Vec<RefMove> = refs.tips().filter_map(moved).collect();
-    Ok(Prepared { history, tips, rewritten, moves, pack })
+    Ok(Prepared { history, tips, rewritten, moves, pack, rules })
 }
 
 /// The commits that stashes are, with those of their index and of untracked files.

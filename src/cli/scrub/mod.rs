@@ -42,7 +42,31 @@ fn rewrite(
 ) -> Result<(), Failure> {
     let prepared = prepare(args, session, repository, refs, run, rules)?;
     let plan = Plan::of(digest, &prepared.history, &prepared.tips, &prepared.rewritten, &prepared.moves);
-    told::plan(&plan, args, session)
+    told::plan(&plan, args, session)?;
+    if plan.is_empty() || args.dry_run || !agreed(args, session)? {
+        return Ok(());
+    }
+    let proof = git::prove(repository, run, &prepared, false).map_err(|error| rewrite_failure(&error))?;
+    session.say(&told::proof(&proof));
+    // Moving the refs is the next step, and not there yet.
+    Err(Failure::new(Kind::Refused, "history is as it was: this seal does not move refs yet"))
+}
+
+/// Whether the plan is to be carried out: on a terminal that is asked, elsewhere it must have been said.
+fn agreed(args: &ScrubArgs, session: &Session) -> Result<bool, Failure> {
+    if args.yes {
+        return Ok(true);
+    }
+    if !session.terminal().can_ask() {
+        session.say("nothing has changed; to carry it out: the same with --yes");
+        return Ok(false);
+    }
+    let agreed = session.terminal().confirm("Rewrite history like this?", "--yes");
+    let agreed = agreed.map_err(|error| Failure::new(Kind::Usage, error.to_string()))?;
+    if !agreed {
+        session.say("nothing has changed");
+    }
+    Ok(agreed)
 }
 
 fn prepare(

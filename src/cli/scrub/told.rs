@@ -6,7 +6,7 @@ use serde_json::json;
 use super::args::{Format, ScrubArgs};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::session::Session;
-use crate::git::Refusal;
+use crate::git::{Proof, Refusal};
 use crate::host::terminal::shown;
 use crate::scrub::{Plan, RefKind};
 
@@ -23,6 +23,16 @@ pub fn plan(plan: &Plan, args: &ScrubArgs, session: &Session) -> Result<(), Fail
         Format::Json => session.answer(format!("{:#}\n", as_json(plan)).as_bytes()),
         Format::Human => session.answer(in_words(plan, args).as_bytes()),
     }
+}
+
+/// What was proven before refs move.
+pub fn proof(proof: &Proof) -> String {
+    format!(
+        "proven    {} read back from the disk; {} and {} differ from what they were in nothing else",
+        counted(proof.objects, "new object"),
+        counted(proof.commits, "commit"),
+        counted(proof.trees, "tree")
+    )
 }
 
 /// A repository that is not rewritten.
