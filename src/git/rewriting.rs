@@ -12,7 +12,7 @@ use super::lookup::Lookup;
 use super::objects::Stores;
 use super::{GitError, NewPack, Quarantine, Refs, Repository, RunFolder};
 use crate::scrub::{
-    Adjust, Header, History, Mapped, ObjectError, Objects as _, RefMove, Rewritten, Rules, Tips, rewrite,
+    Adjust, BlobFate, Header, History, Mapped, ObjectError, Objects as _, RefMove, Rewritten, Rules, Tips, rewrite,
 };
 
 /// A rewrite of which everything is done but the last step.
@@ -45,7 +45,10 @@ pub enum RewriteError {
 impl Prepared {
     /// What became of an object that something names; `None` for one that the rewrite did not meet.
     pub fn mapped(&self, id: &oid) -> Option<Mapped> {
-        self.rewritten.mapped(&self.history, id)
+        self.rewritten.mapped(&self.history, id).or_else(|| match self.rules.blobs.get(id)? {
+            BlobFate::Drop => Some(Mapped::Gone),
+            BlobFate::Replace(new) => Some(Mapped::New(*new)),
+        })
     }
 }
 

@@ -30,6 +30,7 @@ mod recipients;
 mod scan;
 mod scan_kubernetes;
 mod report;
+mod scrub;
 mod sops_users;
 mod sops_values;
 mod sops_vectors;
