@@ -71,44 +71,47 @@ impl NewGraph {
         self.nodes[index.get()].tree
     }
 
-    /// The parents that a commit is left with: those that stand for its old ones, without those that pruning made superfluous.
-    pub fn parents_left(&self, history: &History, old: &[CommitIndex], pruning: &Pruning) -> Vec<CommitIndex> {
-        let mut left: Vec<(CommitIndex, CommitIndex)> = Vec::with_capacity(old.len());
-        for &parent in old {
-            if let Some(new) = self.nodes[parent.get()].is {
-                left.push((parent, new));
-            }
-        }
+    /// The parents that a commit is left with, of its old ones that something stands for. What git-filter-repo does, and so the ids
+    /// that others come to, is this (its `_maybe_trim_extra_parents`): parents that pruning made superfluous go, but never so many
+    /// that a merge is none any more. In that case all stay, and the one that would be left is given too: if the merge brings
+    /// nothing to it, the merge itself goes.
+    pub fn parents_left(
+        &self,
+        history: &History,
+        old: &[CommitIndex],
+        pruning: &Pruning,
+    ) -> (Vec<CommitIndex>, Option<CommitIndex>) {
+        let stands = |was: &CommitIndex| Some((*was, self.nodes[was.get()].is?));
+        let left: Vec<(CommitIndex, CommitIndex)> = old.iter().filter_map(stands).collect();
+        let all = || left.iter().map(|(_, new)| *new).collect();
         if left.len() < 2 || pruning.degenerate == When::Never {
-            return left.into_iter().map(|(_, new)| new).collect();
+            return (all(), None);
         }
         let always = pruning.degenerate == When::Always;
-        // Two that became one; two that always were one stay.
+        let may_go = |was: CommitIndex| always || self.nodes[was.get()].was_pruned;
         let mut seen: HashSet<CommitIndex> = HashSet::new();
-        let mut originals: HashSet<CommitIndex> = HashSet::new();
-        left.retain(|(was, new)| {
-            let is_new = seen.insert(*new);
-            let was_double = !originals.insert(*was);
-            is_new || (was_double && !always)
-        });
-        // One that became an ancestor of another; the first stays where merges are to stay merges.
-        let superfluous: Vec<bool> = (0..left.len())
-            .map(|at| {
-                let (was, new) = left[at];
-                if pruning.no_ff && at == 0 {
-                    return false;
-                }
-                let may_go = always || self.nodes[was.get()].was_pruned || was != new;
-                left.iter().enumerate().any(|(other, &(other_was, other_new))| {
-                    other != at
-                        && new != other_new
-                        && (may_go || self.nodes[other_was.get()].was_pruned)
-                        && self.is_ancestor(new, other_new)
-                        && (always || !history.is_ancestor(was, other_was))
-                })
-            })
-            .collect();
-        left.into_iter().zip(superfluous).filter(|(_, gone)| !gone).map(|((_, new), _)| new).collect()
+        let unlike: Vec<_> = left.iter().copied().filter(|(was, new)| seen.insert(*new) || !may_go(*was)).collect();
+        // What always was an ancestor of another parent was meant to be one.
+        let is_superfluous = |at: usize| {
+            let (was, new) = unlike[at];
+            let goes_into = |(other, (other_was, other_new)): (usize, &(CommitIndex, CommitIndex))| {
+                other != at && self.is_ancestor(new, *other_new) && (always || !history.is_ancestor(was, *other_was))
+            };
+            may_go(was) && !(pruning.no_ff && at == 0) && unlike.iter().enumerate().any(goes_into)
+        };
+        let trimmed: Vec<CommitIndex> = match unlike.len() {
+            2.. => (0..unlike.len()).filter(|at| !is_superfluous(*at)).map(|at| unlike[at].1).collect(),
+            _ => unlike.iter().map(|(_, new)| *new).collect(),
+        };
+        match trimmed.as_slice() {
+            [_, _, ..] => (trimmed, None),
+            few => (all(), few.first().copied()),
+        }
+    }
+
+    /// Whether nothing was left of a commit.
+    pub fn was_pruned(&self, index: CommitIndex) -> bool {
+        self.nodes[index.get()].was_pruned
     }
 
     fn is_ancestor(&self, ancestor: CommitIndex, of: CommitIndex) -> bool {

@@ -103,26 +103,27 @@ pub fn rewrite(
         let old_parents = history.parents(index);
         let stays = rules.unpruned.contains(&commit.id);
         let degenerate = if stays { When::Never } else { rules.pruning.degenerate };
-        let parents = graph.parents_left(history, old_parents, &Pruning { degenerate, ..rules.pruning });
+        let (parents, sole) = graph.parents_left(history, old_parents, &Pruning { degenerate, ..rules.pruning });
         let was_empty = match old_parents.first() {
             Some(parent) => history.commit(*parent).tree == commit.tree,
             None => commit.tree == empty_tree,
         };
-        let is_empty = match parents.first() {
-            Some(parent) => graph.tree(*parent) == new_tree,
+        let base = sole.or(parents.first().copied());
+        let is_empty = match base {
+            Some(parent) => graph.tree(parent) == new_tree,
             None => new_tree == empty_tree,
         };
-        let lost_all_parents = !old_parents.is_empty() && parents.is_empty();
-        let goes = !stays
-            && parents.len() < 2
-            && is_empty
-            && match rules.pruning.empty {
-                When::Never => false,
-                When::Always => true,
-                When::Auto => !was_empty || lost_all_parents || old_parents.len() > 1,
-            };
+        // A merge stays while it has two parents; what always was empty goes only with what it was on top of.
+        let is_merge = parents.len() > 1 && sole.is_none();
+        let lost_parents = parents.len() < old_parents.len() || matches!(old_parents, [one] if graph.was_pruned(*one));
+        let may_go = match rules.pruning.empty {
+            When::Never => false,
+            When::Always => true,
+            When::Auto => !was_empty || parents.len() > 1 || lost_parents,
+        };
+        let goes = !stays && !is_merge && is_empty && may_go;
         let fate = if goes {
-            CommitFate::Pruned(parents.first().copied())
+            CommitFate::Pruned(base)
         } else {
             let ids: Vec<ObjectId> = parents.iter().map(|parent| graph.id(*parent)).collect();
             let same_parents = ids.iter().eq(old_parents.iter().map(|parent| &history.commit(*parent).id));

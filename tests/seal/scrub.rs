@@ -227,7 +227,7 @@ fn odd_commits_lose_a_file_and_nothing_else() {
 fn tags_of_all_kinds_follow_and_what_went_is_named_no_more() {
     let bare = Bare::new(&[]);
     let [key, kept] = ["the key", "kept"].map(|text| bare.object("blob", text));
-    let below = bare.tree(&[("100644", "key", &key), ("100644", "kept", &kept)]);
+    let below = bare.tree(&[("100644", "kept", &kept), ("100644", "key", &key)]);
     let all_key = bare.tree(&[("100644", "key", &key)]);
     let root = bare.tree(&[("40000", "all", &all_key), ("40000", "dir", &below)]);
     let first = bare.git(["commit-tree", "-m", "one", &root], "");
@@ -332,11 +332,8 @@ fn commits_that_only_a_reflog_names_may_be_missing_and_those_of_refs_may_not() {
     bare.0.write("bare/ORIG_HEAD", format!("{lost}\n"));
     let done = bare.rewritten(without(&["a"]));
     assert_eq!(done.prepared.history.len(), 1);
-    assert_eq!(done.prepared.mapped(&lost.parse::<seal_id::Id>().unwrap()), None);
-}
-
-mod seal_id {
-    pub type Id = gix::ObjectId;
+    let lost: gix::ObjectId = lost.parse().unwrap();
+    assert_eq!(done.prepared.mapped(&lost), None);
 }
 
 /// A history as a stream for `git fast-import`: branches that part and meet, files and directories that come and go.
