@@ -130,11 +130,10 @@ fn rewrite_tree(
                 // No note; git leaves it alone.
                 _ => key,
             };
-            let folder =
-                above.iter().enumerate().fold(&mut top, |folder, (depth, old)| {
-                    let name = if about.is_some() { &key[2 * depth..2 * depth + 2] } else { old.as_slice() };
-                    folder.folders.entry(name.to_vec()).or_default()
-                });
+            let folder = above.iter().enumerate().fold(&mut top, |folder, (depth, old)| {
+                let name = if about.is_some() { &key[2 * depth..2 * depth + 2] } else { old.as_slice() };
+                folder.folders.entry(name.to_vec()).or_default()
+            });
             let name = key[2 * above.len()..].to_vec();
             let id = match folder.files.get(&name) {
                 Some((_, there)) => {
@@ -209,9 +208,8 @@ mod tests {
     }
 
     fn tree(objects: &mut Memory, entries: &[(&str, &str, ObjectId)]) -> ObjectId {
-        let entry = |(mode, name, id): &(&str, &str, ObjectId)| {
-            [format!("{mode} {name}\0").as_bytes(), id.as_slice()].concat()
-        };
+        let entry =
+            |(mode, name, id): &(&str, &str, ObjectId)| [format!("{mode} {name}\0").as_bytes(), id.as_slice()].concat();
         objects.write(Kind::Tree, &entries.iter().flat_map(entry).collect::<Vec<u8>>()).unwrap()
     }
 

@@ -169,7 +169,11 @@ mod tests {
 
     #[test]
     fn stashes_keep_their_order_and_empty_ones_go() {
-        let log = line('0', '1', "s1") + &line('1', '2', "s2") + &line('2', '4', "s3") + &line('4', '3', "s4") + &line('3', '5', "s5");
+        let log = line('0', '1', "s1")
+            + &line('1', '2', "s2")
+            + &line('2', '4', "s3")
+            + &line('4', '3', "s4")
+            + &line('3', '5', "s5");
         // The new form of 2 has something left in the index only; that of 3 has nothing left; 5 became what it was made on, a merge.
         let commit = |at: ObjectId| -> Result<_, Infallible> {
             Ok(Some(match at {

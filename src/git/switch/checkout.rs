@@ -95,9 +95,8 @@ impl Carried {
             }
             return;
         }
-        let was_heads = |entry: &Entry| {
-            in_trees.is_some_and(|[was, _]| was.as_ref().is_some_and(|(_, id)| *id == entry.id))
-        };
+        let was_heads =
+            |entry: &Entry| in_trees.is_some_and(|[was, _]| was.as_ref().is_some_and(|(_, id)| *id == entry.id));
         self.lost.extend(old.iter().filter(|entry| !was_heads(entry) && entry.mode != "160000").map(|entry| entry.id));
         let left: Vec<Entry> = new.into_iter().flatten().collect();
         if left.is_empty() {
@@ -168,9 +167,8 @@ pub fn write_files(
             Some(_) => !edited.contains(path.as_slice()),
             None => root.join(path_of(path.as_ref())).symlink_metadata().is_err(),
         };
-        let is_file = |entry: &Entry| {
-            entry.stage == 0 && entry.mode != "160000" && !entry.tag.eq_ignore_ascii_case(&b'S')
-        };
+        let is_file =
+            |entry: &Entry| entry.stage == 0 && entry.mode != "160000" && !entry.tag.eq_ignore_ascii_case(&b'S');
         if is_untouched && now.get(path).is_some_and(|entries| entries.iter().all(is_file)) {
             list.extend_from_slice(&[path.as_slice(), b"\0"].concat());
         }

@@ -117,7 +117,11 @@ impl Disk {
     fn share(self, path: &Path, mode: u32) -> io::Result<()> {
         let metadata = fs::metadata(path)?;
         let wanted = self.mode(mode & 0o7777, metadata.is_dir());
-        if metadata.mode() & 0o7777 == wanted { Ok(()) } else { fs::set_permissions(path, Permissions::from_mode(wanted)) }
+        if metadata.mode() & 0o7777 == wanted {
+            Ok(())
+        } else {
+            fs::set_permissions(path, Permissions::from_mode(wanted))
+        }
     }
 
     fn mode(self, mode: u32, is_folder: bool) -> u32 {
@@ -191,7 +195,10 @@ mod tests {
         Disk::default().replace(&aside, &target, b"1").unwrap();
         fs::set_permissions(&target, Permissions::from_mode(0o604)).unwrap();
         Disk::new(Some("group")).replace(&aside, &target, b"2").unwrap();
-        assert_eq!((fs::read(&target).unwrap(), fs::metadata(&target).unwrap().mode() & 0o7777), (b"2".to_vec(), 0o604));
+        assert_eq!(
+            (fs::read(&target).unwrap(), fs::metadata(&target).unwrap().mode() & 0o7777),
+            (b"2".to_vec(), 0o604)
+        );
         assert!(!aside.exists());
     }
 }

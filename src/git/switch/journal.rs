@@ -96,7 +96,11 @@ impl Journal {
     pub fn read(run: &RunFolder) -> Result<Option<Self>, GitError> {
         let path = run.journal();
         let bytes = read_optional(&path)?;
-        bytes.map(|bytes| Self::parse(&bytes).ok_or_else(|| GitError::new(format!("read {}", path.display()), "it is damaged"))).transpose()
+        bytes
+            .map(|bytes| {
+                Self::parse(&bytes).ok_or_else(|| GitError::new(format!("read {}", path.display()), "it is damaged"))
+            })
+            .transpose()
     }
 
     /// Writes it; what it refers to is on the disk.

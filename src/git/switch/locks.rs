@@ -65,11 +65,7 @@ impl Locks {
     }
 
     /// Takes the locks of `packed-refs`, of HEAD and index of each working tree, and of refs.
-    pub fn take_all<'a>(
-        &mut self,
-        refs: &Refs,
-        names: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<(), SwitchError> {
+    pub fn take_all<'a>(&mut self, refs: &Refs, names: impl IntoIterator<Item = &'a [u8]>) -> Result<(), SwitchError> {
         self.take(&refs.common.join("packed-refs"))?;
         for checkout in &refs.checkouts {
             self.take(&checkout.git_dir.join("HEAD"))?;

@@ -26,13 +26,15 @@ use super::refs::{BACKUPS, Refs, Target, path_of, read_optional};
 use super::{GitError, Repository, RunFolder};
 use crate::scrub::{Mapped, RefMove, map_stashes, reflog_ids};
 use checkout::Carried;
-use journal::{FileChange, Journal, Mark, RefChange};
-use locks::{Guard, Locks};
+use journal::{FileChange, Journal, RefChange};
 use step::{Direction, Step};
 
 pub(super) use disk::Disk;
+pub(super) use journal::Mark;
+pub(super) use locks::{Guard, Locks};
 pub(super) use program::Git;
 pub use refusals::{Refusal, refusals};
+pub(super) use step::{git_of, unhide};
 
 /// What is to be switched to.
 pub struct SwitchPlan<'a> {
@@ -137,7 +139,9 @@ impl SwitchError {
         match self {
             Self::Refused(reasons) => reasons.iter().map(Refusal::hint).collect(),
             Self::Moved(_) => vec!["nothing was changed: run it again".to_owned()],
-            Self::Foreign(_) => vec!["they are left alone, and so is all else: move them aside, then try again".to_owned()],
+            Self::Foreign(_) => {
+                vec!["they are left alone, and so is all else: move them aside, then try again".to_owned()]
+            }
             Self::Busy(_) => vec!["wait until it is done".to_owned()],
             Self::Locked(path) => vec![format!("wait until git is done; if none runs, remove {}", path.display())],
             Self::Unfinished(_) | Self::Halfway(_) => {
@@ -171,7 +175,6 @@ pub fn switch(plan: &SwitchPlan<'_>) -> Result<Switched, SwitchError> {
         refs: plan.refs.clone(),
         journal: Journal::default(),
         direction: Direction::Forward,
-        missing: plan.missing,
     };
     let result = locks.take_all(plan.refs, changes.lock_names()).and_then(|()| {
         let now = plan.refs.again()?;
@@ -218,25 +221,23 @@ pub fn status(repository: &Repository) -> Result<Vec<(RunFolder, RunState)>, Swi
 }
 
 fn status_of(refs: &Refs) -> Result<Vec<(RunFolder, RunState)>, GitError> {
-    let runs = RunFolder::all(&refs.common)?.into_iter().map(|run| {
-        let state = match (Mark::read(&run)?, Journal::read(&run)?.is_some()) {
-            (None, _) if locks::are_left(&run, &refs.common) => RunState::Switching,
-            (None, true) | (Some(Mark::Switching | Mark::Switched), _) => RunState::Switching,
-            (None, false) => RunState::Written,
-            (Some(Mark::Undoing), _) => RunState::Undoing,
-            (Some(Mark::Done), _) => RunState::Switched,
-            (Some(Mark::Undone), _) => RunState::Undone,
-        };
-        Ok((run, state))
-    });
-    runs.collect()
+    let runs = RunFolder::all(&refs.common)?.into_iter();
+    runs.map(|run| state_of(&run, refs).map(|state| (run, state))).collect()
 }
 
-fn again(
-    repository: &Repository,
-    run: &RunFolder,
-    direction: Option<Direction>,
-) -> Result<Switched, SwitchError> {
+/// How far a run is.
+pub(super) fn state_of(run: &RunFolder, refs: &Refs) -> Result<RunState, GitError> {
+    Ok(match (Mark::read(run)?, Journal::read(run)?.is_some()) {
+        (None, _) if locks::are_left(run, &refs.common) => RunState::Switching,
+        (None, true) | (Some(Mark::Switching | Mark::Switched), _) => RunState::Switching,
+        (None, false) => RunState::Written,
+        (Some(Mark::Undoing), _) => RunState::Undoing,
+        (Some(Mark::Done), _) => RunState::Switched,
+        (Some(Mark::Undone), _) => RunState::Undone,
+    })
+}
+
+fn again(repository: &Repository, run: &RunFolder, direction: Option<Direction>) -> Result<Switched, SwitchError> {
     let refs = Refs::read(repository)?;
     let _guard = Guard::take(&refs.common)?;
     let disk = disk_of(repository);
@@ -248,8 +249,7 @@ fn again(
         locks::release_left(run, &refs)?;
         return if were_left { Ok(Switched::default()) } else { Err(SwitchError::NotSwitched(run.name())) };
     };
-    let mut step =
-        Step { run, disk, reader: &reader, refs, journal, direction, missing: MissingCheckouts::Skip };
+    let mut step = Step { run, disk, reader: &reader, refs, journal, direction };
     let is_through = match direction {
         Direction::Forward => matches!(mark, Some(Mark::Done | Mark::Undone)),
         Direction::Back => mark == Some(Mark::Undone),
@@ -382,13 +382,7 @@ impl Changes {
     }
 
     /// `path` is from the shared folder.
-    fn change_file(
-        &mut self,
-        refs: &Refs,
-        path: BString,
-        new: Option<Vec<u8>>,
-        matters: bool,
-    ) -> Result<(), GitError> {
+    fn change_file(&mut self, refs: &Refs, path: BString, new: Option<Vec<u8>>, matters: bool) -> Result<(), GitError> {
         let old = read_optional(&refs.common.join(path_of(path.as_ref())))?;
         if old != new {
             let change = FileChange { path, matters, had: old.is_some(), has: new.is_some() };
@@ -398,7 +392,8 @@ impl Changes {
     }
 
     fn lock_names(&self) -> impl Iterator<Item = &[u8]> {
-        let files = self.files.iter().map(|(file, _, _)| &file.path).filter(|path| is_of_one_checkout((*path).as_ref()));
+        let files =
+            self.files.iter().map(|(file, _, _)| &file.path).filter(|path| is_of_one_checkout((*path).as_ref()));
         let stash = self.dropped_stashes.first().map(|_| &b"refs/stash"[..]);
         let names = self.refs.keys().map(|name| name.as_slice());
         names.chain(files.map(|path| path.as_slice()).filter(|path| !path.ends_with(b"HEAD"))).chain(stash)
@@ -434,12 +429,8 @@ impl Changes {
             let new = folder.join(format!("{}.index.new", journal.checkouts.len()));
             checkout::copy(disk, &checkout.index(), &old)?;
             checkout::copy(disk, &old, &new)?;
-            let heads =
-                [plan.refs.head(checkout), plan.refs.follow(head.as_ref(), |name| self.heads.get(name))];
-            let mut git = Git::at(checkout).with_objects(&plan.run.objects()).with_index(&new);
-            if !checkout.root.as_ref().is_some_and(|root| root.is_dir()) {
-                git = git.without_root();
-            }
+            let heads = [plan.refs.head(checkout), plan.refs.follow(head.as_ref(), |name| self.heads.get(name))];
+            let git = step::git_of(checkout).with_objects(&plan.run.objects()).with_index(&new);
             let carried = Carried::plan(&git, reader.hash(), heads, plan.map)?;
             if carried.is_same() && carried.change.staged.is_empty() {
                 continue;
@@ -463,11 +454,7 @@ impl Changes {
 }
 
 /// `refs/replace/<id>`: the name is an id too.
-fn move_replacements(
-    refs: &Refs,
-    map: &dyn Fn(&oid) -> Mapped,
-    wanted: &mut BTreeMap<BString, [Option<ObjectId>; 2]>,
-) {
+fn move_replacements(refs: &Refs, map: &dyn Fn(&oid) -> Mapped, wanted: &mut BTreeMap<BString, [Option<ObjectId>; 2]>) {
     const REPLACE: &str = "refs/replace/";
     let named = |name: &BString| ObjectId::from_hex(name.strip_prefix(REPLACE.as_bytes())?).ok();
     let mut taken: BTreeSet<BString> = BTreeSet::new();
@@ -518,7 +505,17 @@ fn map_first_words(bytes: &[u8], map: &dyn Fn(&oid) -> Mapped) -> Vec<u8> {
     new
 }
 
-fn disk_of(repository: &Repository) -> Disk {
+/// A pseudo ref without the lines that name what is no longer.
+pub(super) fn drop_lines(bytes: &[u8], map: &dyn Fn(&oid) -> Mapped) -> Vec<u8> {
+    let is_old = |line: &&[u8]| {
+        let id = line.fields().next().and_then(|word| ObjectId::from_hex(word).ok());
+        id.is_some_and(|id| map(&id) != Mapped::Same)
+    };
+    bytes.lines_with_terminator().filter(|line| !is_old(line)).flatten().copied().collect()
+}
+
+/// How files of a repository are written.
+pub(super) fn disk_of(repository: &Repository) -> Disk {
     let config = repository.inner.config_snapshot();
     Disk::new(config.string("core.sharedRepository").map(|value| value.to_string()).as_deref())
 }
@@ -530,7 +527,7 @@ fn reader_of(repository: &Repository, refs: &Refs, run: &RunFolder) -> Result<Ob
 
 /// `refs/heads/main and 3 more were changed`.
 fn names(names: &[BString], what: &str) -> String {
-    let first = names.first().map(|name| crate::host::shown_bytes(name)).unwrap_or_default();
+    let first = names.first().map(|name| crate::host::shown_bytes(name).to_string()).unwrap_or_default();
     match names.len() {
         0 | 1 => format!("{first} was {what}"),
         count => format!("{first} and {} more were {what}", count - 1),

@@ -7,8 +7,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::git::refs::Checkout;
 use crate::git::GitError;
+use crate::git::refs::Checkout;
 use crate::host::process;
 
 /// A working tree on which git is run.
@@ -48,6 +48,11 @@ impl Git {
     /// With the objects of another folder too.
     pub fn with_objects(&self, objects: &Path) -> Self {
         Self { objects: Some(objects.to_owned()), ..self.clone() }
+    }
+
+    /// Where no files are.
+    pub fn without_root(&self) -> Self {
+        Self { root: None, ..self.clone() }
     }
 
     /// What it prints, where it ends well.

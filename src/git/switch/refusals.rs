@@ -30,7 +30,9 @@ pub enum Refusal {
     #[error("{} is there: git is at work, or was killed", .0.display())]
     Locked(PathBuf),
     /// History was cut off when it was fetched.
-    #[error("the clone is shallow: the commits at which its history is cut off would get new ids that fit nobody else's")]
+    #[error(
+        "the clone is shallow: the commits at which its history is cut off would get new ids that fit nobody else's"
+    )]
     Shallow,
     /// Parents of commits are replaced by a file.
     #[error("info/grafts gives commits other parents")]
@@ -148,7 +150,8 @@ pub fn refusals(
     for section in config.sections_by_name("extensions").into_iter().flatten() {
         for name in section.value_names() {
             let name = name.to_string().to_ascii_lowercase();
-            let is_files = name == "refstorage" && section.value("refstorage").is_some_and(|value| value.as_slice() == b"files");
+            let is_files =
+                name == "refstorage" && section.value("refstorage").is_some_and(|value| value.as_slice() == b"files");
             if !is_files && !KNOWN_EXTENSIONS.contains(&name.as_str()) {
                 found.push(Refusal::Extension(name));
             }
