@@ -2,6 +2,7 @@
 //!
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
+mod finish;
 mod graph;
 mod hooks;
 mod ids;
@@ -18,14 +19,15 @@ mod push;
 mod quarantine;
 mod range;
 mod reader;
-mod readiness;
 mod refs;
 mod repository;
 mod rewriting;
 mod roots;
 mod run_folder;
 mod staged;
+mod switch;
 
+pub use finish::{Kept, finish};
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
 pub use program::{configured, hooks_folder, set_config};
 pub use proof::{Proof, prove};
@@ -33,10 +35,13 @@ pub use push::{RefUpdate, everything, pushed, received, unpushed};
 pub use quarantine::{NewPack, Quarantine};
 pub use range::{Additions, NewBlob, Range};
 pub use reader::{Commit, Entry, ObjectReader};
-pub use readiness::Refusal;
 pub use refs::{BACKUPS, Checkout, Refs, Target};
 pub use repository::{GitError, Repository, Tree, Version};
-pub use rewriting::{Prepared, RewriteError, prepare};
+pub use rewriting::{Prepared, RewriteError, prepare, read_map};
 pub use run_folder::RunFolder;
 pub use scan_history::{HistoryOptions, HistoryScan, Progress, Scope, scan_history};
 pub use staged::staged;
+pub use switch::{
+    CheckoutReport, MissingCheckouts, Refusal, RunState, SwitchError, SwitchPlan, Switched, refusals, resume, status,
+    switch, undo,
+};

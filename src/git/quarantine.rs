@@ -171,7 +171,7 @@ pub fn sums(file: &mut File, hash: HashKind) -> std::io::Result<(ObjectId, Objec
 }
 
 /// Makes a file that is read only, and has it on the disk.
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
+pub fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), GitError> {
     let write = || {
         let mut file = File::options().write(true).create_new(true).open(path)?;
         file.write_all(bytes)?;

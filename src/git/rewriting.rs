@@ -1,6 +1,6 @@
 //! A rewrite of a repository, up to but without moving its refs: all new objects are in the run's own folder.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use gix::ObjectId;
@@ -50,6 +50,39 @@ impl Prepared {
             BlobFate::Replace(new) => Some(Mapped::New(*new)),
         })
     }
+}
+
+/// The name of the file in a run's folder that says what became of each object that is another now: `finish` needs it.
+const MAP: &str = "object-map";
+
+impl Prepared {
+    /// Writes down what became of each commit, tag and blob that is another now or gone: a line each, old and new id, sorted.
+    pub fn write_map(&self, run: &RunFolder) -> Result<(), GitError> {
+        let commits = self.history.iter().map(|(_, commit)| &commit.id);
+        let all = commits.chain(self.rewritten.others.keys()).chain(self.rules.blobs.keys());
+        let line = |id: &ObjectId| match self.mapped(id)? {
+            Mapped::Same => None,
+            Mapped::New(new) => Some(format!("{id} {new}\n")),
+            Mapped::Gone => Some(format!("{id} {}\n", ObjectId::null(id.kind()))),
+        };
+        let mut lines: Vec<String> = all.filter_map(line).collect();
+        lines.sort_unstable();
+        lines.dedup();
+        super::quarantine::write_synced(&run.path().join(MAP), lines.concat().as_bytes())
+    }
+}
+
+/// What [`Prepared::write_map`] wrote.
+pub fn read_map(run: &RunFolder) -> Result<HashMap<ObjectId, Mapped>, GitError> {
+    let path = run.path().join(MAP);
+    let fail = |cause: &dyn std::fmt::Display| GitError::new(format!("read {}", path.display()), cause);
+    let bytes = std::fs::read(&path).map_err(|error| fail(&error))?;
+    let pair = |line: &[u8]| {
+        let (old, new) = line.split_at_checked(line.iter().position(|byte| *byte == b' ')?)?;
+        let (old, new) = (ObjectId::from_hex(old).ok()?, ObjectId::from_hex(&new[1..]).ok()?);
+        Some((old, if new.is_null() { Mapped::Gone } else { Mapped::New(new) }))
+    };
+    bytes.lines().map(|line| pair(line).ok_or_else(|| fail(&"it is damaged"))).collect()
 }
 
 /// Rewrites all that `refs` lead to by `rules` and `adjust`; `done` is told how many commits of how many are.

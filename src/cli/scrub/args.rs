@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use gix::ObjectId;
 
 use crate::cli::failure::{Failure, Kind};
@@ -19,8 +19,10 @@ use crate::scrub::{BlobFate, PathRule, PathSelection, Rules};
 /// Rewrites all commits that have them, on every branch, tag, stash and note, and moves the refs at once. Shows what will happen
 /// first. Change the credential where it comes from before anything else: whoever has fetched the repository keeps the old one.
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct ScrubArgs {
+    #[command(subcommand)]
+    pub step: Option<Step>,
     #[command(flatten)]
     pub selection: SelectionArgs,
     /// Take the files out; this is what happens without another action
@@ -38,6 +40,17 @@ pub struct ScrubArgs {
     /// How to tell it
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
+}
+
+/// What can be done with a rewrite that was carried out.
+#[derive(Subcommand, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Put all refs back to where they were
+    Undo,
+    /// Go on with a rewrite that was killed
+    Resume,
+    /// Tell which rewrites there are, and how far they are
+    Status,
 }
 
 /// What is to go.

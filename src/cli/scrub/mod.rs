@@ -7,28 +7,68 @@ mod told;
 
 use std::path::Path;
 
+use gix::hash::oid;
+
 pub use args::ScrubArgs;
+use args::Step;
 
 use super::failure::{Failure, Kind};
 use super::session::Session;
 use super::shown;
-use crate::git::{self, GitError, Prepared, Refs, Repository, RewriteError, RunFolder};
+use crate::git::{
+    self, GitError, MissingCheckouts, Prepared, Refs, Repository, RewriteError, RunFolder, RunState, SwitchPlan,
+};
 use crate::host::{clock, files, random};
-use crate::scrub::{self, ObjectError, Plan, Rules};
+use crate::scrub::{self, Mapped, ObjectError, Plan, Rules};
 
 /// Runs it.
 pub fn run(args: ScrubArgs, session: &Session) -> Result<(), Failure> {
     let repository = Repository::open(Path::new("."), &session.environment)
         .map_err(|error| git_failure(&error).hint("run it in the repository whose history is to change"))?;
-    repository.ready_to_rewrite().map_err(|refusal| told::refusal(&refusal))?;
+    if let Some(step) = args.step {
+        return after(step, &repository, session);
+    }
     let rules = args.selection.rules(&repository)?;
     let refs = Refs::read(&repository).map_err(|error| git_failure(&error))?;
+    let refusals = git::refusals(&repository, &refs, MissingCheckouts::Refuse, None);
+    let refusals = refusals.map_err(|error| git_failure(&error))?;
+    if !refusals.is_empty() {
+        return Err(told::refusals(&refusals));
+    }
     let wishes = args.selection.in_words(&rules);
     let digest = scrub::digest(refs.tips().map(|(name, id)| (name.as_ref(), id)), &wishes);
     let run = new_run(&repository)?;
     let outcome = rewrite(&args, session, &repository, &refs, &run, rules, digest);
-    run.remove().map_err(|error| git_failure(&error))?;
+    // From the first step of moving refs on, the folder is what leads on and back.
+    if !run.journal().exists() {
+        run.remove().map_err(|error| git_failure(&error))?;
+    }
     outcome
+}
+
+/// Goes on with, or back from, the last run that has something to go on with.
+fn after(step: Step, repository: &Repository, session: &Session) -> Result<(), Failure> {
+    let runs = git::status(repository).map_err(|error| told::switch_failure(&error))?;
+    if step == Step::Status {
+        let line = |(run, state): &(RunFolder, RunState)| format!("{}  {}\n", run.name(), told::state(*state));
+        return session.answer(runs.iter().map(line).collect::<String>().as_bytes());
+    }
+    let is_meant = |state: &RunState| match step {
+        Step::Resume => *state == RunState::Switching,
+        _ => matches!(state, RunState::Switching | RunState::Undoing | RunState::Switched),
+    };
+    let Some((run, _)) = runs.iter().rev().find(|(_, state)| is_meant(state)) else {
+        return Err(
+            Failure::new(Kind::NotFound, "there is no rewrite to go on with or back from").hint("seal scrub status")
+        );
+    };
+    let done = match step {
+        Step::Resume => git::resume(repository, run),
+        _ => git::undo(repository, run),
+    };
+    let done = done.map_err(|error| told::switch_failure(&error))?;
+    session.say(&format!("{} {}", if step == Step::Resume { "moved" } else { "put back" }, told::refs_moved(&done)));
+    Ok(())
 }
 
 fn rewrite(
@@ -48,8 +88,13 @@ fn rewrite(
     }
     let proof = git::prove(repository, run, &prepared, false).map_err(|error| rewrite_failure(&error))?;
     session.say(&told::proof(&proof));
-    // Moving the refs is the next step, and not there yet.
-    Err(Failure::new(Kind::Refused, "history is as it was: this seal does not move refs yet"))
+    prepared.write_map(run).map_err(|error| git_failure(&error))?;
+    let map = |id: &oid| prepared.mapped(id).unwrap_or(Mapped::Same);
+    let missing = MissingCheckouts::Refuse;
+    let switch = SwitchPlan { repository, run, refs, moves: &prepared.moves, map: &map, missing };
+    let done = git::switch(&switch).map_err(|error| told::switch_failure(&error))?;
+    told::switched(&done).iter().for_each(|line| session.say(line));
+    Ok(())
 }
 
 /// Whether the plan is to be carried out: on a terminal that is asked, elsewhere it must have been said.

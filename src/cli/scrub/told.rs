@@ -6,7 +6,7 @@ use serde_json::json;
 use super::args::{Format, ScrubArgs};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::session::Session;
-use crate::git::{Proof, Refusal};
+use crate::git::{Proof, Refusal, RunState, SwitchError, Switched};
 use crate::host::terminal::shown;
 use crate::scrub::{Plan, RefKind};
 
@@ -36,8 +36,55 @@ pub fn proof(proof: &Proof) -> String {
 }
 
 /// A repository that is not rewritten.
-pub fn refusal(refusal: &Refusal) -> Failure {
-    Failure::new(Kind::Refused, format!("history is as it was: {}", shown(&refusal.why))).hint(refusal.hint.clone())
+pub fn refusals(refusals: &[Refusal]) -> Failure {
+    let first = refusals.first().map(ToString::to_string).unwrap_or_default();
+    let failure = Failure::new(Kind::Refused, format!("history is as it was: {}", shown(&first)));
+    let failure =
+        refusals.iter().skip(1).fold(failure, |failure, one| failure.detail(shown(&one.to_string()).to_string()));
+    refusals.iter().fold(failure, |failure, one| failure.hint(shown(&one.hint()).to_string()))
+}
+
+/// Refs that were not moved.
+pub fn switch_failure(error: &SwitchError) -> Failure {
+    let failure = Failure::new(Kind::Refused, shown(&error.to_string()).to_string());
+    error.hints().iter().fold(failure, |failure, hint| failure.hint(shown(hint).to_string()))
+}
+
+/// How far a run is.
+pub fn state(state: RunState) -> &'static str {
+    match state {
+        RunState::Written => "written; no ref has moved",
+        RunState::Switching => "killed while it moved refs: seal scrub resume, or seal scrub undo",
+        RunState::Undoing => "killed while it put refs back: seal scrub undo",
+        RunState::Switched => "done; seal scrub undo puts all back",
+        RunState::Undone => "undone",
+    }
+}
+
+/// How many refs moved.
+pub fn refs_moved(done: &Switched) -> String {
+    counted(done.refs, "ref")
+}
+
+/// What moving refs did.
+pub fn switched(done: &Switched) -> Vec<String> {
+    let mut lines = vec![format!("done      {} moved; old and new are both kept", counted(done.refs, "ref"))];
+    if !done.dropped_stashes.is_empty() {
+        lines.push(format!(
+            "dropped   {}, as nothing was left",
+            counted_as(done.dropped_stashes.len(), "stash", "stashes")
+        ));
+    }
+    for report in &done.checkouts {
+        let mut tell = |files: &[gix::bstr::BString], what: &str| {
+            lines.extend(files.iter().map(|file| format!("{:9} {} {what}", "file", shown(&file.to_string()))));
+        };
+        tell(&report.untracked, "stays on the disk, untracked");
+        tell(&report.staged, "stays staged: the next commit would bring it back");
+        tell(&report.edited, "was edited, and keeps its text");
+    }
+    lines.push("undo      seal scrub undo".to_owned());
+    lines
 }
 
 fn in_words(plan: &Plan, args: &ScrubArgs) -> String {
