@@ -4,6 +4,7 @@
 //! and go to is [`Objects`]; refs, indexes and reflogs are moved by `git`.
 
 mod adjust;
+mod bodies;
 mod header;
 mod history;
 mod moves;
@@ -11,11 +12,15 @@ mod objects;
 mod pack_writer;
 mod paths;
 mod prune;
+mod redact;
 mod replace;
 mod rewrite;
+mod searcher;
 mod tree;
+mod value;
 
 pub use adjust::{Adjust, Worded};
+pub use bodies::Encoding;
 pub use header::{CommitEdit, Header, Words, retarget_tag};
 pub use history::{Commit, CommitIndex, History};
 pub use moves::{Mapped, RefMove};
@@ -23,5 +28,8 @@ pub use objects::{ObjectError, Objects};
 pub use pack_writer::{HEADER_LEN, PackBuilder, checksum};
 pub use paths::{PathRule, PathSelection};
 pub use prune::{Pruning, When};
+pub use redact::{BadPlaceholder, Outcome, Placeholder, Redacted, Redactor, is_binary};
 pub use replace::{BadExpression, REMOVED, Replacements};
 pub use rewrite::{BlobFate, CommitFate, Rewritten, Rules, rewrite};
+pub use searcher::{Match, Searcher};
+pub use value::{LeakedValue, MIN_LEN, WeakValue};
