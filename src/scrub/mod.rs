@@ -8,6 +8,7 @@ mod bodies;
 mod header;
 mod history;
 mod moves;
+mod new_graph;
 mod objects;
 mod pack_writer;
 mod paths;
@@ -16,7 +17,9 @@ mod redact;
 mod replace;
 mod rewrite;
 mod searcher;
+mod tips;
 mod tree;
+mod trees;
 mod value;
 
 pub use adjust::{Adjust, Worded};
@@ -32,4 +35,7 @@ pub use redact::{BadPlaceholder, Outcome, Placeholder, Redacted, Redactor, is_bi
 pub use replace::{BadExpression, REMOVED, Replacements};
 pub use rewrite::{BlobFate, CommitFate, Rewritten, Rules, rewrite};
 pub use searcher::{Match, Searcher};
+pub use tips::{Tag, Tips};
+pub use tree::{Entries, Entry, EntryKind, NotATree, TreeEdit};
+pub use trees::Dropped;
 pub use value::{LeakedValue, MIN_LEN, WeakValue};
