@@ -2,6 +2,7 @@
 //!
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
+mod absence;
 mod graph;
 mod hooks;
 mod ids;
@@ -10,6 +11,7 @@ mod origin;
 mod pack;
 mod scan_history;
 mod scanned;
+mod scrub_blobs;
 mod objects;
 mod program;
 mod push;
@@ -22,6 +24,7 @@ mod roots;
 mod run_folder;
 mod staged;
 
+pub use absence::{Absence, Absent, Present, Verdict, verify_absence};
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
 pub use program::{configured, hooks_folder, set_config};
 pub use push::{RefUpdate, everything, pushed, received, unpushed};
@@ -32,4 +35,5 @@ pub use refs::{BACKUPS, Checkout, Refs, Target};
 pub use repository::{GitError, Repository, Tree, Version};
 pub use run_folder::RunFolder;
 pub use scan_history::{HistoryOptions, HistoryScan, Progress, Scope, scan_history};
+pub use scrub_blobs::{BlobPlace, BlobRules, BlobScrub, scrub_blobs};
 pub use staged::staged;

@@ -29,6 +29,7 @@ mod push;
 mod recipients;
 mod scan;
 mod scan_kubernetes;
+mod scrub_value;
 mod report;
 mod sops_users;
 mod sops_values;
