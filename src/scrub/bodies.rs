@@ -471,6 +471,12 @@ fn escapes(raw: &[u8]) -> Vec<String> {
         '\\' => all.extend((1..4).map(|depth| "\\".repeat(1 << depth))),
         _ => {}
     }
+    if !char.is_ascii_alphanumeric() {
+        let escaped =
+            [Escape::Unicode(Case::Lower), Escape::Unicode(Case::Upper)].into_iter().filter_map(|one| one.of(raw));
+        let escaped: BTreeSet<String> = escaped.map(|one| String::from_utf8_lossy(&one).into_owned()).collect();
+        all.extend(escaped.iter().flat_map(|one| (1..3).map(|depth| one.replace('\\', &"\\".repeat(1 << depth)))));
+    }
     match char {
         '\'' => all.extend(["''", "'\\''", "'\"'\"'", "&apos;", "&#039;", "\\'"].map(str::to_owned)),
         '"' => all.extend(["&quot;", "\"\""].map(str::to_owned)),

@@ -21,6 +21,7 @@ mod tips;
 mod tree;
 mod trees;
 mod value;
+mod words;
 
 pub use adjust::{Adjust, Worded};
 pub use bodies::Encoding;
@@ -39,3 +40,4 @@ pub use tips::{Tag, Tips};
 pub use tree::{Entries, Entry, EntryKind, NotATree, TreeEdit};
 pub use trees::Dropped;
 pub use value::{LeakedValue, MIN_LEN, WeakValue};
+pub use words::RedactWords;

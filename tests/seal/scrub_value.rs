@@ -146,7 +146,11 @@ const OBJECTS: [Plant; 13] = [
     }),
     ("a tag", |repo| _ = repo.git(["tag", "-a", "v1", "-m", VALUE]).exits(0)),
     ("a note", |repo| _ = repo.git(["notes", "add", "-m", VALUE]).exits(0)),
-    ("a name of a file", |repo| _ = repo.commit_file("Corr3ct/Horse+Battery\"7", "x")),
+    ("a name of a file", |repo| {
+        // With the slash it would be two names.
+        repo.write("Corr3ct%2FHorse%2BBattery%227", "x");
+        repo.commit("named");
+    }),
     ("a symbolic link", |repo| {
         std::os::unix::fs::symlink(VALUE, repo.path("link")).unwrap();
         repo.commit("link");
