@@ -5,6 +5,7 @@
 
 mod adjust;
 mod bodies;
+mod from_scan;
 mod header;
 mod history;
 mod moves;
@@ -16,6 +17,7 @@ mod prune;
 mod redact;
 mod replace;
 mod rewrite;
+mod sealing;
 mod searcher;
 mod tips;
 mod tree;
@@ -25,6 +27,7 @@ mod words;
 
 pub use adjust::{Adjust, Worded};
 pub use bodies::Encoding;
+pub use from_scan::{Holder, Location, NotAReport, Region, Reported, reported};
 pub use header::{CommitEdit, Header, Words, retarget_tag};
 pub use history::{Commit, CommitIndex, History};
 pub use moves::{Mapped, RefMove};
@@ -35,6 +38,7 @@ pub use prune::{Pruning, When};
 pub use redact::{BadPlaceholder, Outcome, Placeholder, Redacted, Redactor, is_binary};
 pub use replace::{BadExpression, REMOVED, Replacements};
 pub use rewrite::{BlobFate, CommitFate, Rewritten, Rules, rewrite};
+pub use sealing::{FileVersion, SealError, SealedVersions, Sealer, Unparsable, seal_versions};
 pub use searcher::{Match, Searcher};
 pub use tips::{Tag, Tips};
 pub use tree::{Entries, Entry, EntryKind, NotATree, TreeEdit};
