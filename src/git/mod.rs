@@ -3,6 +3,7 @@
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
 mod finish;
+mod absence;
 mod graph;
 mod hooks;
 mod ids;
@@ -12,6 +13,7 @@ mod origin;
 mod pack;
 mod scan_history;
 mod scanned;
+mod scrub_blobs;
 mod objects;
 mod program;
 mod proof;
@@ -28,6 +30,7 @@ mod staged;
 mod switch;
 
 pub use finish::{Kept, finish};
+pub use absence::{Absence, Absent, Present, Verdict, verify_absence};
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
 pub use program::{configured, hooks_folder, set_config};
 pub use proof::{Proof, prove};
@@ -40,6 +43,7 @@ pub use repository::{GitError, Repository, Tree, Version};
 pub use rewriting::{Prepared, RewriteError, prepare, read_map};
 pub use run_folder::RunFolder;
 pub use scan_history::{HistoryOptions, HistoryScan, Progress, Scope, scan_history};
+pub use scrub_blobs::{BlobPlace, BlobRules, BlobScrub, scrub_blobs};
 pub use staged::staged;
 pub use switch::{
     CheckoutReport, MissingCheckouts, Refusal, RunState, SwitchError, SwitchPlan, Switched, refusals, resume, status,

@@ -4,6 +4,8 @@
 //! and go to is [`Objects`]; refs, indexes and reflogs are moved by `git`.
 
 mod adjust;
+mod bodies;
+mod from_scan;
 mod header;
 mod history;
 mod moves;
@@ -15,13 +17,20 @@ mod paths;
 mod plan;
 mod prune;
 mod reflog;
+mod redact;
 mod replace;
 mod rewrite;
+mod sealing;
+mod searcher;
 mod tips;
 mod tree;
 mod trees;
+mod value;
+mod words;
 
 pub use adjust::{Adjust, Worded};
+pub use bodies::Encoding;
+pub use from_scan::{Holder, Location, NotAReport, Region, Reported, reported};
 pub use header::{CommitEdit, Header, Words, retarget_tag};
 pub use history::{Commit, CommitIndex, History};
 pub use moves::{Mapped, RefMove};
@@ -32,8 +41,13 @@ pub use paths::{PathRule, PathSelection};
 pub use plan::{Plan, RefKind, digest};
 pub use prune::{Pruning, When};
 pub use reflog::{Stashes, map_reflog, map_stashes, reflog_ids};
+pub use redact::{BadPlaceholder, Outcome, Placeholder, Redacted, Redactor, is_binary};
 pub use replace::{BadExpression, REMOVED, Replacements};
 pub use rewrite::{BlobFate, CommitFate, Rewritten, Rules, rewrite};
+pub use sealing::{FileVersion, SealError, SealedVersions, Sealer, Unparsable, seal_versions};
+pub use searcher::{Match, Searcher};
 pub use tips::{Tag, Tips};
 pub use tree::{Entries, Entry, EntryKind, NotATree, TreeEdit};
 pub use trees::Dropped;
+pub use value::{LeakedValue, MIN_LEN, WeakValue};
+pub use words::RedactWords;

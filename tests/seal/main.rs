@@ -29,6 +29,7 @@ mod push;
 mod recipients;
 mod scan;
 mod scan_kubernetes;
+mod scrub_value;
 mod report;
 mod scrub;
 mod sops_users;
