@@ -23,6 +23,22 @@ pub struct BadExpression {
     pub problem: String,
 }
 
+/// What takes the place of a match, with the groups of the pattern in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(Vec<Piece>);
+
+impl Template {
+    /// Reads one: `\1` and `\g<name>` are groups, as in Python.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        template(text).map(Self)
+    }
+
+    /// The text with all that the pattern finds replaced.
+    pub fn replace_all(&self, pattern: &Regex, text: &[u8]) -> Vec<u8> {
+        pattern.replace_all(text, |found: &Captures<'_>| fill(&self.0, found)).into_owned()
+    }
+}
+
 /// A part of what takes a match's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
