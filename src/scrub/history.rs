@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use gix::ObjectId;
+use gix::hash::oid;
 
 use super::header::Header;
 use super::objects::{ObjectError, Objects};
@@ -106,7 +107,7 @@ impl History {
     }
 
     /// The place of a commit.
-    pub fn index(&self, id: &ObjectId) -> Option<CommitIndex> {
+    pub fn index(&self, id: &oid) -> Option<CommitIndex> {
         self.by_id.get(id).copied()
     }
 

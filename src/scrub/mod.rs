@@ -3,11 +3,12 @@
 //! Objects are bytes here, and only the bytes that must change do: what no rule touches keeps its id. Where objects come from
 //! and go to is [`Objects`]; refs, indexes and reflogs are moved by `git`.
 
+mod adjust;
 mod header;
 mod history;
 mod moves;
 mod objects;
-mod pack;
+mod pack_writer;
 mod paths;
 mod prune;
 mod rename;
@@ -15,11 +16,12 @@ mod replace;
 mod rewrite;
 mod tree;
 
-pub use header::{CommitEdit, Header, retarget_tag};
+pub use adjust::{Adjust, Worded};
+pub use header::{CommitEdit, Header, Words, retarget_tag};
 pub use history::{Commit, CommitIndex, History};
 pub use moves::{Mapped, RefMove};
 pub use objects::{ObjectError, Objects};
-pub use pack::{HEADER_LEN, PackBuilder, checksum};
+pub use pack_writer::{HEADER_LEN, PackBuilder, checksum};
 pub use paths::{PathRule, PathSelection};
 pub use prune::{Pruning, When};
 pub use rename::{PathChange, PathChanges};

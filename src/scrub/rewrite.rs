@@ -5,10 +5,13 @@
 use std::collections::{HashMap, HashSet};
 
 use gix::ObjectId;
+use gix::hash::oid;
 use gix::objs::Kind;
 
-use super::header::{CommitEdit, Header, is_signed};
+use super::adjust::{Adjust, Worded};
+use super::header::{CommitEdit, Header, Words, is_signed_commit};
 use super::history::{CommitIndex, History};
+use super::moves::Mapped;
 use super::objects::{ObjectError, Objects};
 use super::paths::{Below, PathSelection, PathWalk, State};
 use super::prune::{Pruning, When};
@@ -65,11 +68,12 @@ pub struct Rewritten {
 /// No directory is deeper.
 const MAX_DEPTH: usize = 4096;
 
-/// Rewrites `history` by `rules`. `done` is called after each commit, with how many there were.
+/// Rewrites `history` by `rules`, then by `adjust`. `done` is called after each commit, with how many there were.
 pub fn rewrite(
     history: &History,
     objects: &mut impl Objects,
     rules: &Rules,
+    adjust: &mut dyn Adjust,
     mut done: impl FnMut(usize),
 ) -> Result<Rewritten, ObjectError> {
     let mut walk = Walk::new(objects, rules);
@@ -85,6 +89,7 @@ pub fn rewrite(
             TreeFate::New(id) => id,
             TreeFate::Empty => walk.objects.write(Kind::Tree, b"")?,
         };
+        let new_tree = adjust.root(walk.objects, new_tree)?;
         let old_parents = history.parents(index);
         let parents = graph.parents_left(history, old_parents, &rules.pruning);
         let was_empty = match old_parents.first() {
@@ -108,26 +113,34 @@ pub fn rewrite(
         } else {
             let ids: Vec<ObjectId> = parents.iter().map(|parent| graph.id(*parent)).collect();
             let same_parents = ids.iter().eq(old_parents.iter().map(|parent| &history.commit(*parent).id));
-            if new_tree == commit.tree && same_parents {
+            let changes = new_tree != commit.tree || !same_parents;
+            if !changes && !adjust.asks_for_all() {
                 CommitFate::Same
             } else {
-                if old_parents.iter().all(|parent| result.commits[parent.get()] == CommitFate::Same) {
-                    result.first_changed.push(index);
-                }
-                if old_parents.len() > 1 && parents.len() == 1 {
-                    result.merges_flattened.push(index);
-                }
                 walk.objects.read(&commit.id, &mut buffer)?;
                 let header = Header::parse(&buffer);
-                result.signatures_lost += usize::from(is_signed(&header) && !rules.keeps_signatures);
-                let edit = CommitEdit {
-                    tree: new_tree,
-                    parents: &ids,
-                    message: None,
-                    keep_signature: rules.keeps_signatures,
-                    drops_merge_tag: &|merged| !ids.contains(merged),
-                };
-                CommitFate::New(walk.objects.write(Kind::Commit, &edit.apply(&header))?)
+                let mut words = Words::new(&header);
+                let known = |id: &oid| graph.known(history, id);
+                adjust.words(&Worded { id: commit.id, kind: Kind::Commit, changes, known: &known }, &mut words)?;
+                if !changes && !words.change() {
+                    CommitFate::Same
+                } else {
+                    if old_parents.iter().all(|parent| result.commits[parent.get()] == CommitFate::Same) {
+                        result.first_changed.push(index);
+                    }
+                    if old_parents.len() > 1 && parents.len() == 1 {
+                        result.merges_flattened.push(index);
+                    }
+                    result.signatures_lost += usize::from(is_signed_commit(&header) && !rules.keeps_signatures);
+                    let edit = CommitEdit {
+                        tree: new_tree,
+                        parents: &ids,
+                        words: &words,
+                        keep_signature: rules.keeps_signatures,
+                        drops_merge_tag: &|merged| !ids.contains(merged),
+                    };
+                    CommitFate::New(walk.objects.write(Kind::Commit, &edit.apply())?)
+                }
             }
         };
         if matches!(fate, CommitFate::Pruned(_))
@@ -284,6 +297,16 @@ impl NewGraph {
         self.nodes[index.get()].id
     }
 
+    /// What became of a commit that the walk has passed.
+    fn known(&self, history: &History, old: &oid) -> Option<Mapped> {
+        let node = self.nodes.get(history.index(old)?.get())?;
+        Some(match node.is {
+            None => Mapped::Gone,
+            Some(is) if self.id(is) == old => Mapped::Same,
+            Some(is) => Mapped::New(self.id(is)),
+        })
+    }
+
     fn tree(&self, index: CommitIndex) -> ObjectId {
         self.nodes[index.get()].tree
     }
@@ -404,7 +427,7 @@ mod tests {
         fn rewritten(&mut self, rules: &Rules) -> (Vec<CommitFate>, Rewritten, History) {
             let tips: Vec<ObjectId> = self.commits.iter().rev().copied().collect();
             let history = History::read(&self.objects, tips).unwrap();
-            let result = rewrite(&history, &mut self.objects, rules, |_| ()).unwrap();
+            let result = rewrite(&history, &mut self.objects, rules, &mut (), |_| ()).unwrap();
             let fate = |id: &ObjectId| result.commits[history.index(id).unwrap().get()];
             (self.commits.iter().map(fate).collect(), result, history)
         }
