@@ -12,6 +12,7 @@ use gix::bstr::{BString, ByteSlice as _};
 use gix::objs::Kind;
 use regex::bytes::Regex;
 
+use super::adjust::Adjust;
 use super::objects::{ObjectError, Objects};
 use super::paths::PathRule;
 use super::replace::Template;
@@ -148,13 +149,10 @@ struct Branch {
     tree: Cell<Option<ObjectId>>,
 }
 
-/// What becomes of contents, wherever they lie.
-pub trait Contents<O> {
-    /// What a file's blob becomes; `None` where the file goes.
-    fn file(&mut self, id: ObjectId) -> Option<ObjectId>;
-
-    /// What a directory becomes that moves as a whole; `None` where nothing is left of it.
-    fn directory(&mut self, objects: &mut O, id: ObjectId) -> Result<Option<ObjectId>, ObjectError>;
+impl Adjust for Mover {
+    fn root(&mut self, objects: &mut dyn Objects, root: ObjectId) -> Result<ObjectId, ObjectError> {
+        self.tree(objects, root)
+    }
 }
 
 /// Why two could not lie in one place: the place.
@@ -170,16 +168,11 @@ impl Mover {
     }
 
     /// The tree that a commit's tree becomes.
-    pub fn tree<O: Objects>(
-        &mut self,
-        objects: &mut O,
-        contents: &mut impl Contents<O>,
-        old: ObjectId,
-    ) -> Result<ObjectId, ObjectError> {
+    pub fn tree(&mut self, objects: &mut dyn Objects, old: ObjectId) -> Result<ObjectId, ObjectError> {
         if let Some(new) = self.roots.get(&old) {
             return Ok(*new);
         }
-        let new = match self.directory(objects, contents, old, &Rc::from(&b""[..]), 0) {
+        let new = match self.directory(objects, old, &Rc::from(&b""[..]), 0) {
             Ok(None) => objects.write(Kind::Tree, b"")?,
             Ok(Some(node)) => write(objects, &node)?,
             Err(Trouble::Object(error)) => return Err(error),
@@ -190,10 +183,9 @@ impl Mover {
     }
 
     /// What a directory leaves, as seen from the top.
-    fn directory<O: Objects>(
+    fn directory(
         &mut self,
-        objects: &mut O,
-        contents: &mut impl Contents<O>,
+        objects: &dyn Objects,
         id: ObjectId,
         path: &Rc<[u8]>,
         depth: usize,
@@ -207,10 +199,8 @@ impl Mover {
         }
         let left = match self.changes.below(path) {
             Below::Gone => None,
-            Below::Moved(new) => match contents.directory(objects, id)? {
-                Some(tree) if tree != objects.hash_kind().empty_tree() => Some(placed(&new, Node::Whole(tree), path)?),
-                _ => None,
-            },
+            Below::Moved(_) if id == objects.hash_kind().empty_tree() => None,
+            Below::Moved(new) => Some(placed(&new, Node::Whole(id), path)?),
             Below::Inside => {
                 let mut left: Option<Node> = None;
                 let mut bytes = Vec::new();
@@ -221,16 +211,12 @@ impl Mover {
                     let node = match entry.kind() {
                         EntryKind::Tree => {
                             let below = Rc::from([&below, &b"/"[..]].concat());
-                            self.directory(objects, contents, entry.id.to_owned(), &below, depth + 1)?
+                            self.directory(objects, entry.id.to_owned(), &below, depth + 1)?
                         }
-                        kind => {
+                        EntryKind::Blob | EntryKind::Submodule => {
                             let Some(new) = self.changes.new_path(&below) else { continue };
-                            let id = match kind {
-                                EntryKind::Blob => contents.file(entry.id.to_owned()),
-                                _ => Some(entry.id.to_owned()),
-                            };
-                            let file = |id| placed(&new, Node::File { mode: Rc::from(entry.mode), id }, &below);
-                            id.map(file).transpose()?
+                            let file = Node::File { mode: Rc::from(entry.mode), id: entry.id.to_owned() };
+                            Some(placed(&new, file, &below)?)
                         }
                     };
                     left = match (left, node) {
@@ -246,7 +232,7 @@ impl Mover {
     }
 
     /// Which two files of a tree would lie in one place.
-    fn explain(&self, objects: &impl Objects, root: ObjectId, place: Vec<u8>) -> Result<ObjectError, ObjectError> {
+    fn explain(&self, objects: &dyn Objects, root: ObjectId, place: Vec<u8>) -> Result<ObjectError, ObjectError> {
         let mut found: Vec<BString> = Vec::new();
         let mut bytes = Vec::new();
         let mut todo = vec![(root, Vec::new())];
@@ -311,13 +297,7 @@ fn built(entries: BTreeMap<BString, Node>) -> Node {
 }
 
 /// Two that lie in one place, as one: directories, or twice the same file.
-fn merge(
-    objects: &impl Objects,
-    one: Node,
-    other: Node,
-    path: &[u8],
-    depth: usize,
-) -> Result<Node, Trouble> {
+fn merge(objects: &dyn Objects, one: Node, other: Node, path: &[u8], depth: usize) -> Result<Node, Trouble> {
     match (&one, &other) {
         (Node::File { mode, id }, Node::File { mode: other_mode, id: other_id }) => {
             return if mode == other_mode && id == other_id { Ok(one) } else { Err(Collision(path.to_vec()).into()) };
@@ -348,7 +328,7 @@ fn merge(
 }
 
 /// A directory's entries.
-fn open(objects: &impl Objects, node: Node) -> Result<Rc<Branch>, ObjectError> {
+fn open(objects: &dyn Objects, node: Node) -> Result<Rc<Branch>, ObjectError> {
     let id = match node {
         Node::Built(branch) => return Ok(branch),
         Node::Whole(id) | Node::File { id, .. } => id,
@@ -369,7 +349,7 @@ fn open(objects: &impl Objects, node: Node) -> Result<Rc<Branch>, ObjectError> {
 }
 
 /// The tree of a directory.
-fn write(objects: &mut impl Objects, node: &Node) -> Result<ObjectId, ObjectError> {
+fn write(objects: &mut dyn Objects, node: &Node) -> Result<ObjectId, ObjectError> {
     let branch = match node {
         Node::File { id, .. } | Node::Whole(id) => return Ok(*id),
         Node::Built(branch) => branch,
@@ -393,7 +373,7 @@ fn write(objects: &mut impl Objects, node: &Node) -> Result<ObjectId, ObjectErro
     Ok(id)
 }
 
-fn read_tree(objects: &impl Objects, id: ObjectId, bytes: &mut Vec<u8>) -> Result<(), ObjectError> {
+fn read_tree(objects: &dyn Objects, id: ObjectId, bytes: &mut Vec<u8>) -> Result<(), ObjectError> {
     if objects.read(&id, bytes)? == Kind::Tree { Ok(()) } else { Err(not_a_tree(id)) }
 }
 
@@ -409,21 +389,6 @@ mod tests {
     use super::super::objects::memory::Memory;
     use super::super::paths::PathSelection;
     use super::*;
-
-    /// Keeps all contents, and counts the directories that move as a whole.
-    #[derive(Default)]
-    struct Same(usize);
-
-    impl<O> Contents<O> for Same {
-        fn file(&mut self, id: ObjectId) -> Option<ObjectId> {
-            Some(id)
-        }
-
-        fn directory(&mut self, _: &mut O, id: ObjectId) -> Result<Option<ObjectId>, ObjectError> {
-            self.0 += 1;
-            Ok(Some(id))
-        }
-    }
 
     fn moving(old: &str, new: &str) -> PathChange {
         PathChange::Move { old: old.into(), new: new.into() }
@@ -501,7 +466,7 @@ mod tests {
                 .map(|path| String::from_utf8(path).unwrap())
                 .collect();
             let mut mover = Mover::new(changes.clone());
-            let new = mover.tree(&mut objects, &mut Same::default(), old).unwrap();
+            let new = mover.tree(&mut objects, old).unwrap();
             let mut found = Vec::new();
             files(&objects, new, "", &mut found);
             let written = expected.iter().map(|path| (path.as_str(), path.as_str()));
@@ -522,15 +487,13 @@ mod tests {
         let mut objects = Memory::new(HashKind::Sha1);
         let old = tree(&mut objects, &FILES.map(|path| (path, path)));
         let before = objects.len();
-        let mut same = Same::default();
         let mut mover = Mover::new(changes(vec![moving("", "sub/dir/")]));
-        let new = mover.tree(&mut objects, &mut same, old).unwrap();
-        assert_eq!((same.0, objects.len() - before), (1, 2), "one tree a component");
-        assert_eq!(mover.tree(&mut objects, &mut same, old).unwrap(), new);
-        assert_eq!(same.0, 1, "a tree is built once");
+        let new = mover.tree(&mut objects, old).unwrap();
+        assert_eq!(objects.len() - before, 2, "one tree a component");
+        assert_eq!(mover.tree(&mut objects, old).unwrap(), new);
         let mut mover = Mover::new(changes(vec![selecting("a/b/"), moving("a/b/", "")]));
         let mut found = Vec::new();
-        let new = mover.tree(&mut objects, &mut same, old).unwrap();
+        let new = mover.tree(&mut objects, old).unwrap();
         files(&objects, new, "", &mut found);
         assert_eq!((found, objects.len() - before), (vec!["c".to_owned(), "d".to_owned()], 2), "it was there");
     }
@@ -540,7 +503,7 @@ mod tests {
         let clash = |files: &[(&str, &str)], changes: PathChanges| {
             let mut objects = Memory::new(HashKind::Sha1);
             let old = tree(&mut objects, files);
-            Mover::new(changes).tree(&mut objects, &mut Same::default(), old).map_err(|error| error.to_string())
+            Mover::new(changes).tree(&mut objects, old).map_err(|error| error.to_string())
         };
         let renamed = || changes(vec![moving("a/", "b/")]);
         let error = clash(&[("a/x", "1"), ("b/x", "2"), ("b/y", "3")], renamed()).unwrap_err();

@@ -301,6 +301,8 @@ impl NewGraph {
     fn known(&self, history: &History, old: &oid) -> Option<Mapped> {
         let node = self.nodes.get(history.index(old)?.get())?;
         Some(match node.is {
+            // Another stands in its place, but that is not what its name was said for.
+            _ if node.was_pruned => Mapped::Gone,
             None => Mapped::Gone,
             Some(is) if self.id(is) == old => Mapped::Same,
             Some(is) => Mapped::New(self.id(is)),
