@@ -419,7 +419,7 @@ impl Roots {
 
 impl Repository {
     /// Where its objects are. Alternates outside of it are refused, unless they are below one of `allowed`.
-    fn stores(&self, allowed: &[PathBuf]) -> Stores {
+    pub(super) fn stores(&self, allowed: &[PathBuf]) -> Stores {
         let common = self.inner.common_dir();
         let inside = [self.root().to_owned(), common.to_owned()];
         let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
