@@ -76,43 +76,46 @@ impl NewGraph {
     }
 
     /// The parents that a commit is left with: those that stand for its old ones, without those that pruning made superfluous.
-    pub fn parents_left(&self, history: &History, old: &[CommitIndex], pruning: &Pruning) -> Vec<CommitIndex> {
-        let mut left: Vec<(CommitIndex, CommitIndex)> = Vec::with_capacity(old.len());
-        for &parent in old {
-            if let Some(new) = self.nodes[parent.get()].is {
-                left.push((parent, new));
-            }
-        }
-        if left.len() < 2 || pruning.degenerate == When::Never {
-            return left.into_iter().map(|(_, new)| new).collect();
+    ///
+    /// A merge of which one parent would be left keeps all; that one is given beside them, as what stands for the merge
+    /// where nothing is left of it.
+    pub fn parents_left(
+        &self,
+        history: &History,
+        old: &[CommitIndex],
+        pruning: &Pruning,
+    ) -> (Vec<CommitIndex>, Option<CommitIndex>) {
+        let standing = |was: &CommitIndex| Some((*was, self.nodes[was.get()].is?));
+        let all: Vec<(CommitIndex, CommitIndex)> = old.iter().filter_map(standing).collect();
+        let news = |parents: &[(CommitIndex, CommitIndex)]| parents.iter().map(|(_, new)| *new).collect();
+        if all.len() < 2 || pruning.degenerate == When::Never {
+            return (news(&all), None);
         }
         let always = pruning.degenerate == When::Always;
+        let may_go = |was: CommitIndex| always || self.nodes[was.get()].was_pruned;
         // Two that became one; two that always were one stay.
         let mut seen: HashSet<CommitIndex> = HashSet::new();
-        let mut originals: HashSet<CommitIndex> = HashSet::new();
-        left.retain(|(was, new)| {
-            let is_new = seen.insert(*new);
-            let was_double = !originals.insert(*was);
-            is_new || (was_double && !always)
-        });
+        let mut left = all.clone();
+        left.retain(|(was, new)| seen.insert(*new) || !may_go(*was));
         // One that became an ancestor of another; the first stays where merges are to stay merges.
-        let superfluous: Vec<bool> = (0..left.len())
-            .map(|at| {
-                let (was, new) = left[at];
-                if pruning.no_ff && at == 0 {
-                    return false;
-                }
-                let may_go = always || self.nodes[was.get()].was_pruned || was != new;
-                left.iter().enumerate().any(|(other, &(other_was, other_new))| {
-                    other != at
-                        && new != other_new
-                        && (may_go || self.nodes[other_was.get()].was_pruned)
-                        && self.is_ancestor(new, other_new)
-                        && (always || !history.is_ancestor(was, other_was))
-                })
-            })
-            .collect();
-        left.into_iter().zip(superfluous).filter(|(_, gone)| !gone).map(|((_, new), _)| new).collect()
+        let is_superfluous = |at: usize| {
+            let (was, new) = left[at];
+            let covers = |(other, (other_was, other_new)): (usize, &(CommitIndex, CommitIndex))| {
+                other != at && self.is_ancestor(new, *other_new) && (always || !history.is_ancestor(was, *other_was))
+            };
+            may_go(was) && !(pruning.no_ff && at == 0) && left.iter().enumerate().any(covers)
+        };
+        if left.len() > 1 {
+            let gone: Vec<bool> = (0..left.len()).map(is_superfluous).collect();
+            let mut gone = gone.into_iter();
+            left.retain(|_| gone.next() == Some(false));
+        }
+        if left.len() < 2 { (news(&all), left.first().map(|(_, new)| *new)) } else { (news(&left), None) }
+    }
+
+    /// Whether a commit went.
+    pub fn was_pruned(&self, index: CommitIndex) -> bool {
+        self.nodes[index.get()].was_pruned
     }
 
     fn is_ancestor(&self, ancestor: CommitIndex, of: CommitIndex) -> bool {

@@ -103,26 +103,30 @@ pub fn rewrite(
         let old_parents = history.parents(index);
         let stays = rules.unpruned.contains(&commit.id);
         let degenerate = if stays { When::Never } else { rules.pruning.degenerate };
-        let parents = graph.parents_left(history, old_parents, &Pruning { degenerate, ..rules.pruning });
+        let pruning = Pruning { degenerate, ..rules.pruning };
+        let (parents, only_parent) = graph.parents_left(history, old_parents, &pruning);
         let was_empty = match old_parents.first() {
             Some(parent) => history.commit(*parent).tree == commit.tree,
             None => commit.tree == empty_tree,
         };
-        let is_empty = match parents.first() {
-            Some(parent) => graph.tree(*parent) == new_tree,
+        let stands_for_it = only_parent.or(parents.first().copied());
+        let is_empty = match stands_for_it {
+            Some(parent) => graph.tree(parent) == new_tree,
             None => new_tree == empty_tree,
         };
-        let lost_all_parents = !old_parents.is_empty() && parents.is_empty();
+        let lost_parents = parents.len() < old_parents.len()
+            || (old_parents.len() == 1 && old_parents.iter().all(|parent| graph.was_pruned(*parent)));
         let goes = !stays
-            && parents.len() < 2
             && is_empty
             && match rules.pruning.empty {
                 When::Never => false,
+                // A merge that is still one is meant to be.
+                _ if parents.len() > 1 => only_parent.is_some(),
                 When::Always => true,
-                When::Auto => !was_empty || lost_all_parents || old_parents.len() > 1,
+                When::Auto => !was_empty || lost_parents,
             };
         let fate = if goes {
-            CommitFate::Pruned(parents.first().copied())
+            CommitFate::Pruned(stands_for_it)
         } else {
             let ids: Vec<ObjectId> = parents.iter().map(|parent| graph.id(*parent)).collect();
             let same_parents = ids.iter().eq(old_parents.iter().map(|parent| &history.commit(*parent).id));
