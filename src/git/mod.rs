@@ -2,6 +2,7 @@
 //!
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
+mod commands;
 mod graph;
 mod hooks;
 mod ids;
@@ -22,6 +23,7 @@ mod roots;
 mod run_folder;
 mod staged;
 
+pub use commands::Git;
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
 pub use program::{configured, hooks_folder, set_config};
 pub use push::{RefUpdate, everything, pushed, received, unpushed};
