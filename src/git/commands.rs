@@ -75,4 +75,9 @@ impl Repository {
     pub fn common_dir(&self) -> &Path {
         self.inner.common_dir()
     }
+
+    /// The hash that its ids are.
+    pub fn hash_kind(&self) -> gix::hash::Kind {
+        self.inner.object_hash()
+    }
 }

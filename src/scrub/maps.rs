@@ -234,7 +234,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let mut written = maps(&[('1', Some('1')), ('2', None), ('3', Some('a'))], &[('2', Some('1'))], ('3', Some('a')));
+        let mut written =
+            maps(&[('1', Some('1')), ('2', None), ('3', Some('a'))], &[('2', Some('1'))], ('3', Some('a')));
         let files: BTreeMap<_, _> = written.files().into_iter().collect();
         let text = |name: &str| String::from_utf8(files[name].clone()).unwrap();
         assert!(text("commit-map").starts_with(&format!("old{} new\n{} ", " ".repeat(37), "1".repeat(40))));
@@ -252,7 +253,8 @@ mod tests {
     fn second_run_is_seen_from_before_the_first() {
         // 1 stayed, 2 became a, 3 went; then a became b, and 4 is new.
         let first = maps(&[('1', Some('1')), ('2', Some('a')), ('3', None)], &[('2', Some('a'))], ('2', Some('a')));
-        let second = maps(&[('1', Some('1')), ('a', Some('b')), ('4', Some('c'))], &[('a', Some('b'))], ('a', Some('b')));
+        let second =
+            maps(&[('1', Some('1')), ('a', Some('b')), ('4', Some('c'))], &[('a', Some('b'))], ('a', Some('b')));
         let both = second.after(&first, |_| vec![id('1')]);
         let commits: Vec<_> = both.commits.into_iter().collect();
         assert_eq!(

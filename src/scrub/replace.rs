@@ -7,7 +7,7 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 use zeroize::Zeroizing;
 
 /// What is replaced by what.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Replacements {
     literals: Vec<(Zeroizing<Vec<u8>>, Vec<u8>)>,
     patterns: Vec<(Regex, Vec<Piece>)>,
