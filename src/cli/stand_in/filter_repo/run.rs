@@ -15,8 +15,9 @@ use super::checks::{Ground, Refs};
 use crate::git::{Git, Quarantine, Repository, RunFolder};
 use crate::host::Host;
 use crate::scrub::{
-    Adjust, BlobFate, CommitFate, History, Mapped, Maps, MessageReplacements, Mover, ObjectError, Objects, PathChange,
-    PathRule, PathSelection, Plain, QuotedIds, Rewritten, Rules, Scope, Tips, Worded, Words, rewrite,
+    Adjust, BlobFate, CommitFate, Header, History, Mapped, Maps, MessageReplacements, Mover, ObjectError, Objects,
+    PathChange, PathRule, PathSelection, Plain, QuotedIds, Rewritten, Rules, Scope, Tips, Worded, Words, retarget_tag,
+    rewrite,
 };
 
 /// Where its files are, in the folder of the repository.
@@ -120,7 +121,10 @@ impl Run<'_> {
         let chosen = self.chosen(start)?;
         let stash = self.stash(start, git_dir);
         let mut objects = View { inner: &mut quarantine, replaced: &replaced };
-        let names = chosen.values().copied().chain(stash.iter().map(|(id, _)| *id));
+        let chains = chains(&objects, &chosen)?;
+        // Tags are written for each ref, below; here counts what they lead to.
+        let leads_to = |(name, id): (&BString, &ObjectId)| chains.get(name).map_or(*id, |chain| chain.commit);
+        let names = chosen.iter().map(leads_to).chain(stash.iter().map(|(id, _)| *id));
         let tips = Tips::read(&objects, names).map_err(text)?;
         let history = History::read(&objects, tips.commits.iter().copied()).map_err(text)?;
         let rules = self.rules(&mut objects)?;
@@ -128,6 +132,7 @@ impl Run<'_> {
         let mut last = 0;
         let rewritten = rewrite(&history, &tips, &mut objects, &rules, &mut adjust, |count| last = count);
         let rewritten = rewritten.map_err(text)?;
+        let tags = self.tags(&chains, &mut objects, &history, &rewritten, &mut adjust)?;
         let lost: Vec<BString> = adjust.quoted.iter().flat_map(|quoted| quoted.lost().cloned()).collect();
         let seconds = self.begun.elapsed().as_secs_f64();
         if !options.quiet {
@@ -147,8 +152,11 @@ impl Run<'_> {
         if let Some(pack) = pack {
             self.adopt(&pack.path)?;
         }
-        let (moves, refs) = self.moves(start, &chosen, &history, &rewritten, already_ran);
-        self.git.feed(&["update-ref", "--no-deref", "--stdin"], &[&start.moves[..], &moves].concat()).map_err(text)?;
+        let (moves, refs) = self.moves(start, &chosen, &tags, &history, &rewritten, already_ran);
+        // In two steps: git moves a ref only once in each.
+        for moves in [&start.moves, &moves] {
+            self.git.feed(&["update-ref", "--no-deref", "--stdin"], moves).map_err(text)?;
+        }
         if !options.partial && !removes_sensitive {
             self.remove_origin(config)?;
         }
@@ -256,11 +264,49 @@ impl Run<'_> {
         Ok(rules)
     }
 
+    /// The new tag of each ref that names one, which is called as the ref is; nothing where its commit is gone.
+    fn tags(
+        &self,
+        chains: &BTreeMap<BString, Chain>,
+        objects: &mut View<'_>,
+        history: &History,
+        rewritten: &Rewritten,
+        adjust: &mut Adjustments,
+    ) -> Result<BTreeMap<BString, Option<ObjectId>>, String> {
+        let mut new_tags = BTreeMap::new();
+        let mut buffer = Vec::new();
+        for (name, chain) in chains {
+            let mut target = match rewritten.mapped(history, &chain.commit) {
+                Some(Mapped::New(new)) => new,
+                Some(Mapped::Gone) => {
+                    new_tags.insert(name.clone(), None);
+                    continue;
+                }
+                Some(Mapped::Same) | None => chain.commit,
+            };
+            for id in chain.tags.iter().rev() {
+                objects.read(id, &mut buffer).map_err(text)?;
+                let header = Header::parse(&buffer);
+                let mut words = Words::new(&header);
+                let place = words.fields().find(|(_, key, _)| *key == b"tag").map(|(place, ..)| place);
+                if let Some((place, tag)) = place.zip(name.strip_prefix(b"refs/tags/")) {
+                    words.set_field(place, Some(tag.to_vec()));
+                }
+                let of = Worded { id: *id, kind: Kind::Tag, changes: true, known: &|_| None };
+                adjust.words(&of, &mut words).map_err(text)?;
+                target = objects.write(Kind::Tag, &retarget_tag(&words, &target, false)).map_err(text)?;
+            }
+            new_tags.insert(name.clone(), Some(target));
+        }
+        Ok(new_tags)
+    }
+
     /// What `git update-ref` is told, and what became of each ref.
     fn moves(
         &self,
         start: &Start,
         chosen: &Refs,
+        tags: &BTreeMap<BString, Option<ObjectId>>,
         history: &History,
         rewritten: &Rewritten,
         already_ran: bool,
@@ -279,7 +325,7 @@ impl Run<'_> {
         let mut map = BTreeMap::new();
         let hex = |id: &ObjectId| id.to_string().into_bytes();
         for (name, old) in chosen {
-            let new = became(old);
+            let new = tags.get(name).copied().unwrap_or_else(|| became(old));
             let renamed = name.strip_prefix(b"refs/tags/").zip(options.tag_rename.as_ref());
             let renamed = renamed.and_then(|(tag, rename)| rename.name(tag));
             let mut listed = new;
@@ -553,7 +599,8 @@ impl Adjust for Adjustments {
         if let Some(messages) = &mut self.messages {
             messages.words(of, words)?;
         }
-        if let Some(quoted) = &mut self.quoted {
+        // It does not look for ids in messages of tags.
+        if let Some(quoted) = self.quoted.as_mut().filter(|_| of.kind == Kind::Commit) {
             quoted.words(of, words)?;
         }
         self.others.iter_mut().try_for_each(|one| one.words(of, words))
@@ -602,6 +649,38 @@ fn replacements(refs: &Refs) -> HashMap<ObjectId, ObjectId> {
         at
     };
     direct.keys().map(|old| (*old, last(old))).collect()
+}
+
+/// Tags that a ref leads through, the outermost first, and their commit.
+struct Chain {
+    tags: Vec<ObjectId>,
+    commit: ObjectId,
+}
+
+/// The refs that lead through tags to a commit.
+fn chains(objects: &View<'_>, refs: &Refs) -> Result<BTreeMap<BString, Chain>, String> {
+    let mut chains = BTreeMap::new();
+    let mut buffer = Vec::new();
+    for (name, id) in refs {
+        let mut tags = Vec::new();
+        let mut at = *id;
+        // An id names what was there before it: there is no circle.
+        let kind = loop {
+            match objects.read(&at, &mut buffer).map_err(text)? {
+                Kind::Tag => {
+                    tags.push(at);
+                    at = Header::parse(&buffer)
+                        .id("object")
+                        .ok_or_else(|| format!("fatal: the tag {at} names nothing"))?;
+                }
+                kind => break kind,
+            }
+        };
+        if kind == Kind::Commit && !tags.is_empty() {
+            chains.insert(name.clone(), Chain { tags, commit: at });
+        }
+    }
+    Ok(chains)
 }
 
 /// Branches of `origin` as branches of one's own, as the real one has them.
