@@ -1,6 +1,6 @@
 //! One run: what is read, what is rewritten, and what follows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -179,7 +179,19 @@ impl Run<'_> {
     fn chosen(&self, start: &Start) -> Result<Refs, String> {
         if self.options.refs.is_empty() || self.options.refs == ["--all"] {
             let mut chosen = start.refs.clone();
-            chosen.retain(|name, _| !name.starts_with(b"refs/notes/") && !name.starts_with(b"refs/replace/"));
+            // A symbolic ref moves with the one that it names.
+            let listed = self.git.read(&["for-each-ref", "--format=%(symref) %(refname)"]).map_err(text)?;
+            let symbolic: BTreeSet<&[u8]> = listed
+                .lines()
+                .filter(|line| !line.starts_with(b" "))
+                .filter_map(|line| line.rsplit(|b| *b == b' ').next())
+                .collect();
+            let takes_part = |name: &BString| {
+                !name.starts_with(b"refs/notes/")
+                    && !name.starts_with(b"refs/replace/")
+                    && !symbolic.contains(name.as_slice())
+            };
+            chosen.retain(|name, _| takes_part(name));
             if let Some(head) = self.detached_head()? {
                 chosen.insert("HEAD".into(), head);
             }
