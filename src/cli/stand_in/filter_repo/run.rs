@@ -124,7 +124,10 @@ impl Run<'_> {
         let chains = chains(&objects, &chosen)?;
         // Tags are written for each ref, below; here counts what they lead to.
         let leads_to = |(name, id): (&BString, &ObjectId)| chains.get(name).map_or(*id, |chain| chain.commit);
+        let takes_all = self.takes_all();
+        let replacing = start.refs.iter().filter(|(name, _)| takes_all && name.starts_with(b"refs/replace/"));
         let names = chosen.iter().map(leads_to).chain(stash.iter().map(|(id, _)| *id));
+        let names = names.chain(replacing.map(|(_, id)| *id));
         let tips = Tips::read(&objects, names).map_err(text)?;
         let history = History::read(&objects, tips.commits.iter().copied()).map_err(text)?;
         let rules = self.rules(&mut objects)?;
@@ -177,7 +180,7 @@ impl Run<'_> {
 
     /// Refs that take part, by name: all of them but notes, or those that were asked for.
     fn chosen(&self, start: &Start) -> Result<Refs, String> {
-        if self.options.refs.is_empty() || self.options.refs == ["--all"] {
+        if self.takes_all() {
             let mut chosen = start.refs.clone();
             // A symbolic ref moves with the one that it names.
             let listed = self.git.read(&["for-each-ref", "--format=%(symref) %(refname)"]).map_err(text)?;
@@ -213,6 +216,10 @@ impl Run<'_> {
             chosen.insert(name, id);
         }
         Ok(chosen)
+    }
+
+    fn takes_all(&self) -> bool {
+        self.options.refs.is_empty() || self.options.refs == ["--all"]
     }
 
     fn head(&self, start: &Start) -> Result<Option<(BString, ObjectId)>, String> {
@@ -357,6 +364,11 @@ impl Run<'_> {
             if name != "HEAD" {
                 map.insert(name.clone(), (*old, listed));
             }
+        }
+        if self.takes_all() {
+            // Notes pass through as they are.
+            let notes = start.refs.iter().filter(|(name, _)| name.starts_with(b"refs/notes/"));
+            map.extend(notes.map(|(name, id)| (name.clone(), (*id, Some(*id)))));
         }
         let mode = match options.replace_refs.unwrap_or(ReplaceRefs::DeleteNoAdd) {
             ReplaceRefs::OldDefault if already_ran => ReplaceRefs::UpdateOrAdd,
