@@ -208,7 +208,10 @@ fn refs_ids_and_maps_are_those_of_the_real_one() {
 fn second_run_goes_on_from_the_first() {
     let folder = sample();
     clones(&folder);
-    for words in [&["--path", "secret.env", "--invert-paths"][..], &["--path", "src/"], &["--path-rename", "src/:s/"]] {
+    // Where the tip of a branch went in one run, the real one lists the branch as gone after the next, though it is there.
+    let runs: [&[&str]; 3] =
+        [&["--path", "secret.env", "--invert-paths"], &["--path-rename", "docs/:d/"], &["--path-rename", "src/:s/"]];
+    for words in runs {
         if !agree(&folder, words) {
             return;
         }
