@@ -357,8 +357,11 @@ impl Options {
     }
 }
 
+/// An option: the name typed, all its names, and what it takes.
+type Known = (&'static str, &'static [&'static str], Takes);
+
 /// The option that a word is, by its name or the beginning of one alone.
-fn option(typed: &str) -> Result<Option<(&'static str, &'static [&'static str], Takes)>, End> {
+fn option(typed: &str) -> Result<Option<Known>, End> {
     static ALL: [&[(&[&str], Takes)]; 2] = [&OPTIONS, &ELSEWHERE];
     let names = || {
         let all = ALL.iter().flat_map(|options| options.iter());

@@ -47,6 +47,9 @@ struct Run<'a> {
     host: &'a mut Host,
 }
 
+/// What each ref named, and what it names.
+type RefMap = BTreeMap<BString, (ObjectId, Option<ObjectId>)>;
+
 /// Refs before the run, as it takes them: with those of `origin` as branches.
 #[derive(Default)]
 struct Start {
@@ -329,7 +332,7 @@ impl Run<'_> {
         history: &History,
         rewritten: &Rewritten,
         already_ran: bool,
-    ) -> (Vec<u8>, BTreeMap<BString, (ObjectId, Option<ObjectId>)>) {
+    ) -> (Vec<u8>, RefMap) {
         let options = self.options;
         let became = |id: &ObjectId| match rewritten.mapped(history, id) {
             Some(Mapped::New(new)) => Some(new),
@@ -717,13 +720,12 @@ fn migrated(mut refs: Refs, hash: gix::hash::Kind) -> Start {
         let branch = &name["refs/remotes/origin/".len()..];
         if branch != b"HEAD" {
             let branch = BString::from([b"refs/heads/", branch].concat());
-            if !refs.contains_key(&branch) {
-                let zeros = ObjectId::null(hash);
-                moves.extend_from_slice(
-                    &[b"update ", branch.as_slice(), format!(" {id} {zeros}\n").as_bytes()].concat(),
-                );
-                refs.insert(branch, id);
-            }
+            let create =
+                [b"update ", branch.as_slice(), format!(" {id} {}\n", ObjectId::null(hash)).as_bytes()].concat();
+            refs.entry(branch).or_insert_with(|| {
+                moves.extend_from_slice(&create);
+                id
+            });
         }
     }
     Start { refs, moves }
