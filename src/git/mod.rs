@@ -4,6 +4,7 @@
 
 mod finish;
 mod absence;
+mod commands;
 mod graph;
 mod hooks;
 mod ids;
@@ -29,8 +30,9 @@ mod run_folder;
 mod staged;
 mod switch;
 
-pub use finish::{Kept, finish};
 pub use absence::{Absence, Absent, Present, Verdict, verify_absence};
+pub use commands::Git;
+pub use finish::{Kept, finish};
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
 pub use program::{configured, hooks_folder, set_config};
 pub use proof::{Proof, prove};

@@ -17,6 +17,7 @@ mod documents;
 mod edit;
 mod exec;
 mod faults;
+mod filter_repo;
 mod fix;
 mod git;
 mod gitleaks;
