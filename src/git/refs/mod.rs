@@ -16,7 +16,7 @@ use gix::bstr::{BStr, BString, ByteSlice as _};
 
 use super::{GitError, Repository};
 
-pub use packed::{BadLine, Packed, PackedRef};
+pub use packed::{Packed, PackedRef};
 
 /// Refs as they were when they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
