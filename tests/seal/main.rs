@@ -33,5 +33,6 @@ mod report;
 mod sops_users;
 mod sops_values;
 mod sops_vectors;
+mod switch;
 mod tamper;
 mod verify;
