@@ -41,6 +41,10 @@ pub fn finish(
         RunState::Switching | RunState::Undoing => return Err(SwitchError::Unfinished(run.name())),
         RunState::Written | RunState::Undone => return Err(SwitchError::NotSwitched(run.name())),
     }
+    if repository.inner.config_snapshot().boolean("extensions.preciousObjects") == Some(true) {
+        let why = "extensions.preciousObjects says that its objects are precious";
+        return Err(GitError::new("remove objects from this repository", why).into());
+    }
     let disk = disk_of(repository);
     let git = git_of(&refs.checkouts[0]);
     Mark::Finishing.set(run, disk)?;
