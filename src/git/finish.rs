@@ -37,12 +37,17 @@ pub fn finish(
     let refs = Refs::read(repository)?;
     let _guard = Guard::take(&refs.common)?;
     match super::switch::state_of(run, &refs)? {
-        RunState::Switched => {}
+        RunState::Switched | RunState::Finishing => {}
         RunState::Switching | RunState::Undoing => return Err(SwitchError::Unfinished(run.name())),
         RunState::Written | RunState::Undone => return Err(SwitchError::NotSwitched(run.name())),
     }
+    if repository.inner.config_snapshot().boolean("extensions.preciousObjects") == Some(true) {
+        let why = "extensions.preciousObjects says that its objects are precious";
+        return Err(GitError::new("remove objects from this repository", why).into());
+    }
     let disk = disk_of(repository);
     let git = git_of(&refs.checkouts[0]);
+    Mark::Finishing.set(run, disk)?;
     drop_backups(&refs, run, &git)?;
     let mut locks = Locks::new(run, &refs.common, disk)?;
     let rewritten = locks.take_all(&refs, []).and_then(|()| rewrite_logs(&refs, run, disk, map).map_err(Into::into));

@@ -48,10 +48,9 @@ pub use pack_writer::{HEADER_LEN, PackBuilder, checksum};
 pub use paths::{PathRule, PathSelection};
 pub use plan::{Plan, RefKind, digest};
 pub use prune::{Pruning, When};
+pub use quoted_ids::{QuotedIds, Scope};
 pub use redact::{BadPlaceholder, Outcome, Placeholder, Redacted, Redactor, is_binary};
 pub use reflog::{Stashes, map_reflog, map_stashes, reflog_ids};
-
-pub use quoted_ids::{QuotedIds, Scope};
 pub use rename::{Mover, PathChange, PathChanges};
 pub use replace::{BadExpression, REMOVED, Replacements, Template};
 pub use rewrite::{BlobFate, CommitFate, Rewritten, Rules, rewrite};

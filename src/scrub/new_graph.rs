@@ -66,12 +66,6 @@ impl NewGraph {
         })
     }
 
-    /// What became of a commit that a message names: one that was pruned is gone, whatever stands in its place.
-    pub fn named(&self, history: &History, old: &oid) -> Option<Mapped> {
-        let was_pruned = self.nodes.get(history.index(old)?.get())?.was_pruned;
-        if was_pruned { Some(Mapped::Gone) } else { self.known(history, old) }
-    }
-
     /// The tree of a new commit.
     pub fn tree(&self, index: CommitIndex) -> ObjectId {
         self.nodes[index.get()].tree

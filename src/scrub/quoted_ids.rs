@@ -179,7 +179,7 @@ mod tests {
             let text = format!("tree {tree}\n{parent}author A <a> {number} +0000\n\nx\n");
             ids.push(objects.write(Kind::Commit, text.as_bytes()).unwrap());
         }
-        let history = History::read(&objects, ids.last().copied()).unwrap();
+        let history = History::read(&objects, &ids[count - 1..], &[]).unwrap();
         (ids, history)
     }
 

@@ -134,7 +134,7 @@ pub fn rewrite(
                 objects.read(&commit.id, &mut buffer)?;
                 let header = Header::parse(&buffer);
                 let mut words = Words::new(&header);
-                let known = |id: &oid| graph.named(history, id);
+                let known = |id: &oid| graph.known(history, id);
                 adjust.words(&Worded { id: commit.id, kind: Kind::Commit, changes, known: &known }, &mut words)?;
                 if !changes && !words.change() {
                     CommitFate::Same
@@ -206,7 +206,6 @@ pub fn rewrite(
             objects.read(&tag.id, &mut buffer)?;
             let header = Header::parse(&buffer);
             let mut words = Words::new(&header);
-            let known = |id: &oid| result.others.get(id).copied().or_else(|| graph.named(history, id));
             adjust.words(&Worded { id: tag.id, kind: Kind::Tag, changes, known: &known }, &mut words)?;
             if changes || words.change() {
                 result.tag_signatures_lost += usize::from(is_signed_tag(&header) && !rules.keeps_signatures);

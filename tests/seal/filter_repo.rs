@@ -53,7 +53,7 @@ fn git(folder: &Folder, place: &str, words: &[&str]) -> Ran {
 fn commit(stream: &mut Vec<u8>, mark: usize, branch: &str, parents: &[usize], message: &[u8], files: &[(&str, &[u8])]) {
     let time = 1_000_000_000 + mark * 60;
     let mut head = format!("commit refs/heads/{branch}\nmark :{mark}\n");
-    let person = if mark % 5 == 0 { "Bob <bob@y.example>" } else { "Ada <ada@x.example>" };
+    let person = if mark.is_multiple_of(5) { "Bob <bob@y.example>" } else { "Ada <ada@x.example>" };
     let _ = write!(head, "author {person} {time} +0100\ncommitter Ada <ada@x.example> {time} -0330\n");
     if message.contains(&0xe9) {
         head.push_str("encoding ISO-8859-1\n");

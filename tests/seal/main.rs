@@ -36,5 +36,6 @@ mod scrub;
 mod sops_users;
 mod sops_values;
 mod sops_vectors;
+mod switch;
 mod tamper;
 mod verify;

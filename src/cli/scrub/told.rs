@@ -57,6 +57,7 @@ pub fn state(state: RunState) -> &'static str {
         RunState::Switching => "killed while it moved refs: seal scrub resume, or seal scrub undo",
         RunState::Undoing => "killed while it put refs back: seal scrub undo",
         RunState::Switched => "done; seal scrub undo puts all back",
+        RunState::Finishing => "killed while it removed old objects: seal scrub finish",
         RunState::Undone => "undone",
     }
 }

@@ -155,6 +155,10 @@ pub fn write_files(
     if paths.is_empty() {
         return Ok(Vec::new());
     }
+    // What a git that was killed left: nobody else has these files.
+    for copy in [from, to] {
+        disk::remove(&copy.with_added_extension("lock"))?;
+    }
     let [before, after] = [git.with_index(from), git.with_index(to)];
     before.run_allowing(&["update-index", "-q", "--refresh"], b"", &[0, 1])?;
     let edited = before.run(&DIFF_FILES, b"")?;

@@ -79,14 +79,17 @@ pub enum Mark {
     Undoing,
     /// All is as it was.
     Undone,
+    /// Old objects are being removed.
+    Finishing,
 }
 
-const MARKS: [(Mark, &str); 5] = [
+const MARKS: [(Mark, &str); 6] = [
     (Mark::Switching, "switching"),
     (Mark::Switched, "switched"),
     (Mark::Done, "done"),
     (Mark::Undoing, "undoing"),
     (Mark::Undone, "undone"),
+    (Mark::Finishing, "finishing"),
 ];
 
 const FIRST_LINE: &[u8] = b"seal-journal 1";

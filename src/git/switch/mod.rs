@@ -99,6 +99,8 @@ pub enum RunState {
     Switched,
     /// Refs are as they were. The folder can go.
     Undone,
+    /// It was killed while it removed old objects: finish again.
+    Finishing,
 }
 
 /// Why refs were not moved.
@@ -125,6 +127,9 @@ pub enum SwitchError {
     /// There is nothing to undo or resume.
     #[error("the run {0} has moved no ref")]
     NotSwitched(String),
+    /// Its old objects are being removed.
+    #[error("nothing of the run {0} can be undone: its old objects are being removed")]
+    Finishing(String),
     /// It failed half-way: the repository is locked until the run is resumed or undone.
     #[error("refs are moved in part: {0}")]
     Halfway(GitError),
@@ -147,6 +152,7 @@ impl SwitchError {
             Self::Unfinished(_) | Self::Halfway(_) => {
                 vec!["go on with `seal scrub resume`, or back with `seal scrub undo`".to_owned()]
             }
+            Self::Finishing(_) => vec!["go on with `seal scrub finish`".to_owned()],
             Self::NotSwitched(_) | Self::Git(_) => Vec::new(),
         }
     }
@@ -155,9 +161,10 @@ impl SwitchError {
 /// Moves all refs, or none.
 pub fn switch(plan: &SwitchPlan<'_>) -> Result<Switched, SwitchError> {
     let guard = Guard::take(&plan.refs.common)?;
-    if let Some((run, _)) = status_of(plan.refs)?.into_iter().find(|(run, state)| {
-        matches!(state, RunState::Switching | RunState::Undoing) || locks::are_left(run, &plan.refs.common)
-    }) {
+    if let Some((run, _)) = status_of(plan.refs)?
+        .into_iter()
+        .find(|(_, state)| matches!(state, RunState::Switching | RunState::Undoing | RunState::Finishing))
+    {
         return Err(SwitchError::Unfinished(run.name()));
     }
     let reasons = refusals(plan.repository, plan.refs, plan.missing, None)?;
@@ -227,13 +234,19 @@ fn status_of(refs: &Refs) -> Result<Vec<(RunFolder, RunState)>, GitError> {
 
 /// How far a run is.
 pub(super) fn state_of(run: &RunFolder, refs: &Refs) -> Result<RunState, GitError> {
-    Ok(match (Mark::read(run)?, Journal::read(run)?.is_some()) {
-        (None, _) if locks::are_left(run, &refs.common) => RunState::Switching,
-        (None, true) | (Some(Mark::Switching | Mark::Switched), _) => RunState::Switching,
-        (None, false) => RunState::Written,
-        (Some(Mark::Undoing), _) => RunState::Undoing,
-        (Some(Mark::Done), _) => RunState::Switched,
-        (Some(Mark::Undone), _) => RunState::Undone,
+    let mark = Mark::read(run)?;
+    if locks::are_left(run, &refs.common) {
+        let is_back = matches!(mark, Some(Mark::Undoing | Mark::Undone));
+        return Ok(if is_back { RunState::Undoing } else { RunState::Switching });
+    }
+    Ok(match mark {
+        None if Journal::read(run)?.is_some() => RunState::Switching,
+        None => RunState::Written,
+        Some(Mark::Switching | Mark::Switched) => RunState::Switching,
+        Some(Mark::Undoing) => RunState::Undoing,
+        Some(Mark::Done) => RunState::Switched,
+        Some(Mark::Undone) => RunState::Undone,
+        Some(Mark::Finishing) => RunState::Finishing,
     })
 }
 
@@ -250,8 +263,11 @@ fn again(repository: &Repository, run: &RunFolder, direction: Option<Direction>)
         return if were_left { Ok(Switched::default()) } else { Err(SwitchError::NotSwitched(run.name())) };
     };
     let mut step = Step { run, disk, reader: &reader, refs, journal, direction };
+    if mark == Some(Mark::Finishing) && direction == Direction::Back {
+        return Err(SwitchError::Finishing(run.name()));
+    }
     let is_through = match direction {
-        Direction::Forward => matches!(mark, Some(Mark::Done | Mark::Undone)),
+        Direction::Forward => matches!(mark, Some(Mark::Done | Mark::Undone | Mark::Finishing)),
         Direction::Back => mark == Some(Mark::Undone),
     };
     if is_through {

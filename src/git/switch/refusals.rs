@@ -161,10 +161,10 @@ pub fn refusals(
     let links = links.iter().map(|name| common.join(name)).filter(|path| path.is_symlink());
     found.extend(links.map(Refusal::Link));
     for folder in [common.clone(), common.join("refs"), common.join("objects/pack")] {
-        if let Err(error) = rustix::fs::access(&folder, Access::WRITE_OK) {
-            if error != rustix::io::Errno::NOENT {
-                found.push(Refusal::ReadOnly { path: folder, why: std::io::Error::from(error).to_string() });
-            }
+        if let Err(error) = rustix::fs::access(&folder, Access::WRITE_OK)
+            && error != rustix::io::Errno::NOENT
+        {
+            found.push(Refusal::ReadOnly { path: folder, why: std::io::Error::from(error).to_string() });
         }
     }
     found.extend(no_space(refs, run));

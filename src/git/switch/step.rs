@@ -91,7 +91,10 @@ impl Step<'_> {
             }
         }
         unhide(self.run, &self.refs)?;
-        Mark::clear(self.run)
+        Mark::clear(self.run)?;
+        // Copies of indexes: those of a run that moved nothing are of no use.
+        let _ = fs::remove_dir_all(self.run.path().join("switch"));
+        Ok(())
     }
 
     /// What is left to do when all is moved: packs need not be kept by a file, and after going back nothing is hidden.
@@ -189,7 +192,12 @@ impl Step<'_> {
             }
             let keep = pack.with_extension("keep");
             self.disk.make_folders(&keep).map_err(|error| disk::fail("write", &keep, &error))?;
-            self.disk.write(&keep, &self.keep_words())?;
+            // Whole or not there, as it is told by its words whose it is.
+            let words = self.run.path().join("keep");
+            disk::remove(&words)?;
+            self.disk.write(&words, &self.keep_words())?;
+            self.disk.link(&words, &keep)?;
+            disk::remove(&words)?;
             for end in ["pack", "rev", "idx"] {
                 let to = pack.with_extension(end);
                 let source = from.join(to.file_name().unwrap_or_default());
@@ -366,7 +374,10 @@ impl Step<'_> {
 pub fn unhide(run: &RunFolder, refs: &Refs) -> Result<(), GitError> {
     let mut needed = false;
     for other in RunFolder::all(&refs.common)?.iter().filter(|other| *other != run) {
-        needed |= matches!(Mark::read(other)?, Some(Mark::Switching | Mark::Switched | Mark::Done | Mark::Undoing));
+        needed |= matches!(
+            Mark::read(other)?,
+            Some(Mark::Switching | Mark::Switched | Mark::Done | Mark::Undoing | Mark::Finishing)
+        );
     }
     if !needed && Journal::read(run)?.is_some_and(|journal| journal.hides) && !must_hide(refs)? {
         let words = ["config", "--local", "--unset", HIDE[0], "^refs/seal$"];
