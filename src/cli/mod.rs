@@ -32,6 +32,7 @@ mod readers;
 mod receive;
 mod rotate;
 mod scan;
+mod scrub;
 mod session;
 mod stand_in;
 mod textconv;
@@ -110,7 +111,7 @@ macro_rules! command {
 }
 
 /// All commands, in alphabetical order.
-const COMMANDS: [Command; 26] = [
+const COMMANDS: [Command; 27] = [
     command!("completions", completions::CompletionsArgs, completions::run),
     command!("config", config_show::ConfigArgs, config_show::run),
     command!("decrypt", decrypt::DecryptArgs, decrypt::run),
@@ -132,6 +133,7 @@ const COMMANDS: [Command; 26] = [
     Command { is_hidden: true, ..command!("merge-driver", merge::MergeDriverArgs, merge::run) },
     command!("rotate", rotate::RotateArgs, rotate::run),
     command!("scan", scan::ScanArgs, scan::run),
+    command!("scrub", scrub::ScrubArgs, scrub::run),
     command!("set", change::SetArgs, change::set),
     Command { is_hidden: true, ..command!("textconv", textconv::TextconvArgs, textconv::run) },
     command!("unset", change::UnsetArgs, change::unset),

@@ -307,7 +307,7 @@ impl Pack {
 
 /// How undoing a delta ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Undone {
+pub enum Undone {
     Done,
     TooLarge,
     Broken,
@@ -328,7 +328,7 @@ pub enum Base {
 
 impl Head {
     /// The head of an entry that is at `offset`, and how many bytes it takes.
-    fn parse(bytes: &[u8], offset: u64, hash_len: usize) -> Option<(Self, usize)> {
+    pub fn parse(bytes: &[u8], offset: u64, hash_len: usize) -> Option<(Self, usize)> {
         let mut at = 0;
         let mut next = || {
             at += 1;
@@ -368,7 +368,7 @@ impl Head {
 }
 
 /// Carries out the instructions of a delta, and notes them as parts.
-fn apply(delta: &[u8], base: &[u8], max_bytes: usize, parts: &mut Vec<Part>, into: &mut Vec<u8>) -> Undone {
+pub fn apply(delta: &[u8], base: &[u8], max_bytes: usize, parts: &mut Vec<Part>, into: &mut Vec<u8>) -> Undone {
     parts.clear();
     let mut rest = delta;
     let (Some(base_size), Some(size)) = (varint(&mut rest), varint(&mut rest)) else { return Undone::Broken };
@@ -456,7 +456,7 @@ impl Bench {
     }
 
     /// Inflates what is exactly `size` bytes long.
-    fn inflate(&mut self, packed: &[u8], size: usize, into: &mut Vec<u8>) -> bool {
+    pub fn inflate(&mut self, packed: &[u8], size: usize, into: &mut Vec<u8>) -> bool {
         self.inflate.reset(true);
         into.clear();
         // One more than there should be: a stream that is longer is noticed, and one of no bytes has room to end in.

@@ -137,9 +137,8 @@ impl Repository {
     }
 
     /// The folder of git's own that all of its working trees share.
-    pub fn common_dir(&self) -> PathBuf {
-        let folder = self.inner.common_dir();
-        folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
+    pub fn common_dir(&self) -> &Path {
+        self.inner.common_dir()
     }
 
     /// Whether it has no working tree.

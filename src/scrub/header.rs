@@ -2,6 +2,7 @@
 //!
 //! Nothing is parsed into fields and printed again: names, dates, encodings and headers that nobody knows come through.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use gix::ObjectId;
@@ -64,14 +65,83 @@ impl<'a> Header<'a> {
         ObjectId::from_hex(self.value(key)?).ok()
     }
 
-    /// The ids of a commit's parents, in order.
+    /// The ids of a commit's parents, in order: those that stand right behind its tree, as git reads them.
     pub fn parents(&self) -> impl Iterator<Item = Option<ObjectId>> {
-        self.fields().filter(|(key, _)| *key == b"parent").map(|(_, value)| ObjectId::from_hex(value).ok())
+        self.fields[self.parent_fields()].iter().map(|field| ObjectId::from_hex(&self.bytes[field.value.clone()]).ok())
+    }
+
+    fn parent_fields(&self) -> Range<usize> {
+        let is_parent = |field: &&Field| &self.bytes[field.key.clone()] == b"parent";
+        let begin = self.fields.len().min(1);
+        begin..begin + self.fields[begin..].iter().take_while(is_parent).count()
     }
 
     /// The message.
     pub fn message(&self) -> &'a [u8] {
         &self.bytes[self.message..]
+    }
+}
+
+/// The words of a commit or tag: all of it but what it names by id; and how they change.
+pub struct Words<'a> {
+    header: &'a Header<'a>,
+    message: Option<Vec<u8>>,
+    fields: BTreeMap<usize, Option<Vec<u8>>>,
+}
+
+impl<'a> Words<'a> {
+    /// No change yet.
+    pub fn new(header: &'a Header<'a>) -> Self {
+        Self { header, message: None, fields: BTreeMap::new() }
+    }
+
+    /// The message, as changed so far.
+    pub fn message(&self) -> &[u8] {
+        self.message.as_deref().unwrap_or(self.header.message())
+    }
+
+    /// The fields of the header, as changed so far, each with its place. A value's further lines start with a space.
+    pub fn fields(&self) -> impl Iterator<Item = (usize, &[u8], &[u8])> {
+        self.header.fields().enumerate().filter_map(|(place, (key, value))| match self.fields.get(&place) {
+            Some(new) => Some((place, key, new.as_deref()?)),
+            None => Some((place, key, value)),
+        })
+    }
+
+    /// Gives another message.
+    pub fn set_message(&mut self, message: Vec<u8>) {
+        self.message = Some(message).filter(|message| message != self.header.message());
+    }
+
+    /// Gives the field at `place` another value, or takes it out.
+    pub fn set_field(&mut self, place: usize, value: Option<Vec<u8>>) {
+        self.fields.insert(place, value);
+    }
+
+    /// Whether anything is to change.
+    pub fn change(&self) -> bool {
+        self.message.is_some() || !self.fields.is_empty()
+    }
+
+    /// Writes a field that names nothing by id.
+    fn put_field(&self, place: usize, into: &mut Vec<u8>) {
+        let field = &self.header.fields[place];
+        match self.fields.get(&place) {
+            None => into.extend_from_slice(&self.header.bytes[field.all.clone()]),
+            Some(None) => {}
+            Some(Some(value)) => {
+                into.extend_from_slice(&self.header.bytes[field.key.clone()]);
+                into.push(b' ');
+                into.extend_from_slice(value);
+                into.push(b'\n');
+            }
+        }
+    }
+
+    /// What stands between header and message.
+    fn put_separator(&self, into: &mut Vec<u8>) {
+        let end = self.header.fields.last().map_or(0, |field| field.all.end);
+        into.extend_from_slice(&self.header.bytes[end..self.header.message]);
     }
 }
 
@@ -81,8 +151,8 @@ pub struct CommitEdit<'a> {
     pub tree: ObjectId,
     /// Its new parents, in order.
     pub parents: &'a [ObjectId],
-    /// Its new message; `None` keeps it.
-    pub message: Option<&'a [u8]>,
+    /// Its other fields and its message.
+    pub words: &'a Words<'a>,
     /// Whether its signature stays, though it no longer fits.
     pub keep_signature: bool,
     /// Whether an embedded tag goes, by the id of the parent it was merged for.
@@ -94,62 +164,57 @@ const SIGNATURES: [&[u8]; 2] = [b"gpgsig", b"gpgsig-sha256"];
 
 impl CommitEdit<'_> {
     /// The new commit.
-    pub fn apply(&self, header: &Header<'_>) -> Vec<u8> {
+    pub fn apply(&self) -> Vec<u8> {
+        let header = self.words.header;
         let mut new = Vec::with_capacity(header.bytes.len() + 64);
-        let put_parents = |new: &mut Vec<u8>| {
-            for parent in self.parents {
-                new.extend_from_slice(format!("parent {parent}\n").as_bytes());
-            }
-        };
-        let has_parents = header.fields().any(|(key, _)| key == b"parent");
-        let mut parents_are_in = false;
-        for field in &header.fields {
+        let old_parents = header.parent_fields();
+        for (place, field) in header.fields.iter().enumerate() {
+            let value = &header.bytes[field.value.clone()];
             match &header.bytes[field.key.clone()] {
-                b"tree" => {
+                // The first line of a commit is its tree.
+                _ if place == 0 => {
                     new.extend_from_slice(format!("tree {}\n", self.tree).as_bytes());
-                    if !has_parents {
-                        put_parents(&mut new);
+                    for parent in self.parents {
+                        new.extend_from_slice(format!("parent {parent}\n").as_bytes());
                     }
                 }
-                b"parent" => {
-                    if !parents_are_in {
-                        put_parents(&mut new);
-                        parents_are_in = true;
-                    }
-                }
+                _ if old_parents.contains(&place) => {}
                 key if SIGNATURES.contains(&key) && !self.keep_signature => {}
-                b"mergetag"
-                    if merge_tag_target(&header.bytes[field.value.clone()])
-                        .is_some_and(|id| (self.drops_merge_tag)(&id)) => {}
-                _ => new.extend_from_slice(&header.bytes[field.all.clone()]),
+                b"mergetag" if merge_tag_target(value).is_some_and(|id| (self.drops_merge_tag)(&id)) => {}
+                _ => self.words.put_field(place, &mut new),
             }
         }
-        let separator = header.fields.last().map_or(0, |field| field.all.end);
-        new.extend_from_slice(&header.bytes[separator..header.message]);
-        new.extend_from_slice(self.message.unwrap_or(header.message()));
+        self.words.put_separator(&mut new);
+        new.extend_from_slice(self.words.message());
         new
     }
 }
 
-/// Whether a commit or tag carries a signature.
-pub fn is_signed(header: &Header<'_>) -> bool {
-    header.fields().any(|(key, _)| SIGNATURES.contains(&key)) || inline_signature(header.message()).is_some()
+/// Whether a commit is signed.
+pub fn is_signed_commit(header: &Header<'_>) -> bool {
+    header.fields().any(|(key, _)| SIGNATURES.contains(&key))
 }
 
-/// A tag that names another object; a signature that no longer fits goes.
-pub fn retarget_tag(header: &Header<'_>, object: &ObjectId, message: Option<&[u8]>) -> Vec<u8> {
+/// Whether a tag is signed, in its header or at the end of its message.
+pub fn is_signed_tag(header: &Header<'_>) -> bool {
+    is_signed_commit(header) || inline_signature(header.message()).is_some()
+}
+
+/// A tag that names another object, or has other words; a signature that no longer fits goes, unless it is to stay.
+pub fn retarget_tag(words: &Words<'_>, object: &ObjectId, keep_signature: bool) -> Vec<u8> {
+    let header = words.header;
     let mut new = Vec::with_capacity(header.bytes.len());
-    for field in &header.fields {
+    for (place, field) in header.fields.iter().enumerate() {
         match &header.bytes[field.key.clone()] {
-            b"object" => new.extend_from_slice(format!("object {object}\n").as_bytes()),
-            key if SIGNATURES.contains(&key) => {}
-            _ => new.extend_from_slice(&header.bytes[field.all.clone()]),
+            b"object" if place == 0 => new.extend_from_slice(format!("object {object}\n").as_bytes()),
+            key if SIGNATURES.contains(&key) && !keep_signature => {}
+            _ => words.put_field(place, &mut new),
         }
     }
-    let separator = header.fields.last().map_or(0, |field| field.all.end);
-    new.extend_from_slice(&header.bytes[separator..header.message]);
-    let message = message.unwrap_or(header.message());
-    new.extend_from_slice(&message[..inline_signature(message).unwrap_or(message.len())]);
+    words.put_separator(&mut new);
+    let message = words.message();
+    let signature = inline_signature(message).filter(|_| !keep_signature);
+    new.extend_from_slice(&message[..signature.unwrap_or(message.len())]);
     new
 }
 
@@ -194,8 +259,9 @@ mod tests {
     fn edit(tree: char, parents: &[ObjectId], keep: bool) -> String {
         let header = Header::parse(COMMIT.as_bytes());
         let gone = |merged: &ObjectId| *merged == id('3') && !parents.contains(merged);
-        let edit = CommitEdit { tree: id(tree), parents, message: None, keep_signature: keep, drops_merge_tag: &gone };
-        String::from_utf8(edit.apply(&header)).unwrap()
+        let words = &Words::new(&header);
+        let edit = CommitEdit { tree: id(tree), parents, words, keep_signature: keep, drops_merge_tag: &gone };
+        String::from_utf8(edit.apply()).unwrap()
     }
 
     #[test]
@@ -205,7 +271,7 @@ mod tests {
         assert_eq!(header.parents().collect::<Vec<_>>(), [Some(id('2')), Some(id('3'))]);
         assert_eq!(header.value("gpgsig").unwrap().iter().filter(|byte| **byte == b'\n').count(), 3);
         assert_eq!(header.message(), b"message\n\nwithout end");
-        assert!(is_signed(&header));
+        assert!(is_signed_commit(&header));
     }
 
     #[test]
@@ -229,10 +295,37 @@ mod tests {
     }
 
     #[test]
+    fn words_change_where_they_are_told_to_and_nowhere_else() {
+        let header = Header::parse(COMMIT.as_bytes());
+        let mut words = Words::new(&header);
+        assert!(!words.change());
+        let author = words.fields().find(|(_, key, _)| *key == b"author").map(|(place, ..)| place).unwrap();
+        words.set_field(author, Some(b"B <b@c> 12 +051800".to_vec()));
+        let change_id = words.fields().find(|(_, key, _)| *key == b"change-id").map(|(place, ..)| place).unwrap();
+        words.set_field(change_id, None);
+        words.set_message(b"other".to_vec());
+        assert_eq!(words.message(), b"other");
+        assert!(words.fields().all(|(_, key, _)| key != b"change-id"));
+        let parents = [id('2'), id('3')];
+        let edit = CommitEdit {
+            tree: id('1'),
+            parents: &parents,
+            words: &words,
+            keep_signature: true,
+            drops_merge_tag: &|_| false,
+        };
+        let expected = COMMIT
+            .replace("author  <>", "author B <b@c>")
+            .replace("change-id zz\n", "")
+            .replace("message\n\nwithout end", "other");
+        assert_eq!(String::from_utf8(edit.apply()).unwrap(), expected);
+    }
+
+    #[test]
     fn odd_ends_of_a_header_stay() {
         for bytes in ["", "\n", "tree 1", "tree 1\n", "tree 1\n\n", "x\n\n\nmessage"] {
             let header = Header::parse(bytes.as_bytes());
-            let tag = retarget_tag(&header, &id('1'), None);
+            let tag = retarget_tag(&Words::new(&header), &id('1'), false);
             assert_eq!(String::from_utf8(tag).unwrap(), bytes);
         }
     }
@@ -243,7 +336,7 @@ mod tests {
             "object {}\ntype commit\ntag v1\n\nnotes\n-----BEGIN PGP SIGNATURE-----\nx\n-----END PGP SIGNATURE-----\n",
             "1".repeat(40)
         );
-        let new = retarget_tag(&Header::parse(tag.as_bytes()), &id('2'), None);
+        let new = retarget_tag(&Words::new(&Header::parse(tag.as_bytes())), &id('2'), false);
         assert_eq!(
             String::from_utf8(new).unwrap(),
             format!("object {}\ntype commit\ntag v1\n\nnotes\n", "2".repeat(40))

@@ -2,6 +2,7 @@
 
 use gix::ObjectId;
 use gix::bstr::BString;
+use gix::hash::oid;
 
 /// A ref that is to move: nothing has moved yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,4 +24,11 @@ pub enum Mapped {
     New(ObjectId),
     /// It went, and nothing stands for it.
     Gone,
+}
+
+impl Mapped {
+    /// What `new` means for `old`.
+    pub fn of(old: &oid, new: ObjectId) -> Self {
+        if *new == *old { Self::Same } else { Self::New(new) }
+    }
 }

@@ -14,6 +14,11 @@ pub trait Objects {
 
     /// Adds an object, if it is not there yet, and gives its id.
     fn write(&mut self, kind: Kind, bytes: &[u8]) -> Result<ObjectId, ObjectError>;
+
+    /// The same for an object that is likely to resemble the one that was written last with the same `place`.
+    fn write_version(&mut self, kind: Kind, bytes: &[u8], _place: u64) -> Result<ObjectId, ObjectError> {
+        self.write(kind, bytes)
+    }
 }
 
 /// An object that cannot be read or written, and why; it names no content.

@@ -1,6 +1,6 @@
 //! Which paths are meant: exact ones, globs and regular expressions, followed directory by directory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use regex::bytes::Regex;
 
@@ -49,12 +49,34 @@ pub enum Below {
 /// A walk over directories with a selection in mind.
 #[derive(Debug)]
 pub struct PathWalk {
-    selection: PathSelection,
+    patterns: Vec<Regex>,
+    /// Exact paths, component by component.
+    exact: Trie,
+    /// Exact base names, where those are what counts.
+    base_names: Option<HashSet<Vec<u8>>>,
     /// The directories that states stand for, by state.
-    directories: Vec<Vec<u8>>,
+    directories: Vec<Directory>,
     states: HashMap<Vec<u8>, State>,
-    /// Whether every rule is an exact path.
-    is_exact: bool,
+    path: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Directory {
+    path: Vec<u8>,
+    /// Where it stands among the exact paths, if any is below it.
+    node: Option<usize>,
+}
+
+/// Paths by their components; the first node is the top.
+#[derive(Debug)]
+struct Trie(Vec<Node>);
+
+#[derive(Debug, Default)]
+struct Node {
+    /// Whether a path ends here.
+    is_end: bool,
+    /// Sorted by name.
+    below: Vec<(Vec<u8>, usize)>,
 }
 
 impl PathSelection {
@@ -112,32 +134,55 @@ impl PathSelection {
 impl PathWalk {
     /// A walk that has not begun.
     pub fn new(selection: PathSelection) -> Self {
-        let is_exact = !selection.by_base_name && selection.rules.iter().all(|rule| matches!(rule, PathRule::Exact(_)));
-        let directories = vec![Vec::new(), Vec::new()];
-        Self { selection, directories, states: HashMap::new(), is_exact }
+        let mut walk = Self {
+            patterns: Vec::new(),
+            exact: Trie(vec![Node::default()]),
+            base_names: selection.by_base_name.then(HashSet::new),
+            directories: vec![Directory::default(), Directory::default()],
+            states: HashMap::new(),
+            path: Vec::new(),
+        };
+        for rule in selection.rules {
+            match (rule, &mut walk.base_names) {
+                (PathRule::Exact(name), Some(names)) => drop(names.insert(name)),
+                (PathRule::Exact(path), None) => walk.exact.insert(&path),
+                (PathRule::Glob(regex) | PathRule::Regex(regex), _) => walk.patterns.push(regex),
+            }
+        }
+        walk
     }
 
     /// The state at the top.
     pub fn top(&mut self) -> State {
-        if self.selection.rules.is_empty() {
-            return State::NOTHING;
+        let has_names = self.base_names.as_ref().is_some_and(|names| !names.is_empty());
+        let top = &self.exact.0[0];
+        match top.is_end {
+            true => State::ALL,
+            false if top.below.is_empty() && self.patterns.is_empty() && !has_names => State::NOTHING,
+            false => self.state(Vec::new(), Some(0)),
         }
-        if self.selection.rules.iter().any(|rule| matches!(rule, PathRule::Exact(path) if path.is_empty())) {
-            return State::ALL;
-        }
-        self.state(Vec::new())
     }
 
-    /// What becomes of a file.
+    /// Whether a file is selected.
     pub fn file(&mut self, state: State, name: &[u8]) -> bool {
         match state {
-            State::NOTHING => false,
-            State::ALL => true,
-            state => {
-                let path = self.join(state, name);
-                self.selection.selects(&path)
-            }
+            State::NOTHING => return false,
+            State::ALL => return true,
+            _ => {}
         }
+        if let Some(names) = &self.base_names {
+            let base = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
+            return names.contains(base) || self.patterns.iter().any(|regex| regex.is_match(base));
+        }
+        let directory = &self.directories[state.0 as usize];
+        if directory.node.is_some_and(|node| self.exact.below(node, name).is_none()) {
+            return true;
+        }
+        if self.patterns.is_empty() {
+            return false;
+        }
+        join(&directory.path, name, &mut self.path);
+        self.patterns.iter().any(|regex| regex.is_match(&self.path))
     }
 
     /// What becomes of a directory.
@@ -147,39 +192,87 @@ impl PathWalk {
             State::ALL => return Below::All,
             _ => {}
         }
-        if self.selection.by_base_name {
+        if self.base_names.is_some() {
             // Where a file lies does not matter: all directories are alike.
             return Below::Inside(state);
         }
-        let path = self.join(state, name);
-        let exact = |rule: &PathRule| matches!(rule, PathRule::Exact(exact) if is_at_or_below(&path, exact));
-        if self.selection.rules.iter().any(exact) {
-            return Below::All;
-        }
-        if self.is_exact {
-            let leads_there = |rule: &PathRule| matches!(rule, PathRule::Exact(exact) if is_below(exact, &path));
-            if !self.selection.rules.iter().any(leads_there) {
-                return Below::Nothing;
-            }
-        }
-        Below::Inside(self.state(path))
-    }
-
-    fn join(&self, state: State, name: &[u8]) -> Vec<u8> {
         let directory = &self.directories[state.0 as usize];
-        if directory.is_empty() { name.to_vec() } else { [directory.as_slice(), b"/", name].concat() }
+        let node = match directory.node.map(|node| self.exact.below(node, name)) {
+            Some(None) => return Below::All,
+            Some(Some(node)) => node,
+            None => None,
+        };
+        if node.is_none() && self.patterns.is_empty() {
+            return Below::Nothing;
+        }
+        join(&directory.path, name, &mut self.path);
+        match self.states.get(&self.path) {
+            Some(state) => Below::Inside(*state),
+            None => Below::Inside(self.state(self.path.clone(), node)),
+        }
     }
 
-    fn state(&mut self, directory: Vec<u8>) -> State {
-        if let Some(state) = self.states.get(&directory) {
+    /// The path of what stands in a directory; its name alone where that is what counts.
+    pub fn path(&self, state: State, name: &[u8]) -> Vec<u8> {
+        let mut path = Vec::new();
+        join(&self.directories[state.0 as usize].path, name, &mut path);
+        path
+    }
+
+    fn state(&mut self, path: Vec<u8>, node: Option<usize>) -> State {
+        if let Some(state) = self.states.get(&path) {
             return *state;
         }
         let state =
             State(u32::try_from(self.directories.len()).expect("a repository has fewer than four billion directories"));
-        self.directories.push(directory.clone());
-        self.states.insert(directory, state);
+        self.directories.push(Directory { path: path.clone(), node });
+        self.states.insert(path, state);
         state
     }
+}
+
+impl Trie {
+    fn insert(&mut self, path: &[u8]) {
+        let mut at = 0;
+        // A `/` at the end does not matter.
+        let path = path.strip_suffix(b"/").unwrap_or(path);
+        for name in path.split(|byte| *byte == b'/').filter(|_| !path.is_empty()) {
+            at = match self.0[at].below.binary_search_by(|(other, _)| other.as_slice().cmp(name)) {
+                Ok(found) => self.0[at].below[found].1,
+                Err(place) => {
+                    let new = self.0.len();
+                    self.0[at].below.insert(place, (name.to_vec(), new));
+                    self.0.push(Node::default());
+                    new
+                }
+            };
+        }
+        self.0[at].is_end = true;
+    }
+
+    /// Where an entry of a directory stands: `None` where a path ends at it, `Some(None)` where none leads to it.
+    fn below(&self, node: usize, name: &[u8]) -> Option<Option<usize>> {
+        let mut at = node;
+        // Trees can have names with `/` in them; git reads them as the paths that they look like.
+        for name in name.split(|byte| *byte == b'/') {
+            let below = &self.0[at].below;
+            let Ok(found) = below.binary_search_by(|(other, _)| other.as_slice().cmp(name)) else { return Some(None) };
+            at = below[found].1;
+            if self.0[at].is_end {
+                return None;
+            }
+        }
+        Some(Some(at))
+    }
+}
+
+fn join(directory: &[u8], name: &[u8], into: &mut Vec<u8>) {
+    into.clear();
+    if !directory.is_empty() {
+        into.extend_from_slice(directory);
+        into.push(b'/');
+    }
+    into.extend_from_slice(name);
 }
 
 /// Whether `path` is `exact`, or in it where that is a directory. A `/` at the end of `exact` does not matter.

@@ -7,7 +7,7 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 use zeroize::Zeroizing;
 
 /// What is replaced by what.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Replacements {
     literals: Vec<(Zeroizing<Vec<u8>>, Vec<u8>)>,
     patterns: Vec<(Regex, Vec<Piece>)>,
@@ -21,6 +21,22 @@ pub struct BadExpression {
     pub line: usize,
     /// What is wrong, and what would be right.
     pub problem: String,
+}
+
+/// What takes the place of a match, with the groups of the pattern in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(Vec<Piece>);
+
+impl Template {
+    /// Reads one: `\1` and `\g<name>` are groups, as in Python.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        template(text).map(Self)
+    }
+
+    /// The text with all that the pattern finds replaced.
+    pub fn replace_all(&self, pattern: &Regex, text: &[u8]) -> Vec<u8> {
+        pattern.replace_all(text, |found: &Captures<'_>| fill(&self.0, found)).into_owned()
+    }
 }
 
 /// A part of what takes a match's place.

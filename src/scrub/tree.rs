@@ -20,7 +20,7 @@ pub struct Entry<'a> {
 }
 
 /// What an entry is, by its mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKind {
     /// A directory.
     Tree,

@@ -76,6 +76,7 @@ pub fn scan(
 /// Looks through git's own files of a repository that no clone brings: configs with what URLs in them hold, and hooks.
 pub fn scan_local(look: &Look, repository: &Repository) -> Seen {
     let folder = repository.common_dir();
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let mut files = vec![folder.join("config"), folder.join("config.worktree"), folder.join("credentials")];
     let mut folders = vec![(folder.join("hooks"), 0), (folder.join("modules"), 0), (folder.join("worktrees"), 0)];
     while let Some((folder, depth)) = folders.pop() {

@@ -3,6 +3,7 @@
 //! A stand-in reads its peer's words by its peer's rules and makes of them the same plans as seal's own commands. What it
 //! prints and how it exits is its peer's too. Nothing below `cli` knows of them.
 
+mod filter_repo;
 mod gitleaks;
 mod gitleaks_args;
 mod sops;
@@ -26,6 +27,7 @@ pub fn run(words: &[OsString]) -> Option<ExitCode> {
     match called.strip_suffix(".exe").unwrap_or(called) {
         "sops" => Some(sops::run(rest)),
         "gitleaks" => Some(gitleaks::run(rest)),
+        "git-filter-repo" => Some(filter_repo::run(rest)),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::ops::Range;
 
 use flate2::{Compress, Compression, FlushCompress, Status};
 use gix::ObjectId;
@@ -17,7 +18,9 @@ pub struct PackBuilder<W> {
     entries: Vec<Entry>,
     offset: u64,
     /// The last version written for each place, to be the base of the next.
-    latest: HashMap<u32, Version>,
+    latest: HashMap<u64, Version>,
+    /// Bytes of them.
+    held: usize,
     deflate: Compress,
     buffer: Vec<u8>,
 }
@@ -28,12 +31,14 @@ struct Entry {
     id: ObjectId,
     crc: u32,
     offset: u64,
+    /// The entry that it is a delta of, or [`NO_BASE`].
+    base: u32,
 }
 
 struct Version {
     kind: Kind,
     bytes: Vec<u8>,
-    offset: u64,
+    entry: u32,
     /// How many deltas lead to a whole object.
     depth: u32,
 }
@@ -44,6 +49,11 @@ pub const HEADER_LEN: u64 = 12;
 /// No chain of deltas is longer, as git's own default.
 const MAX_DEPTH: u32 = 50;
 
+/// Bytes of versions that are held to be bases; beyond that the next ones start anew.
+const MAX_HELD: usize = 32 << 20;
+
+const NO_BASE: u32 = u32::MAX;
+
 impl<W: Write> PackBuilder<W> {
     /// An empty pack. `out` stands right behind where the header will be.
     pub fn new(out: W) -> Self {
@@ -52,6 +62,7 @@ impl<W: Write> PackBuilder<W> {
             entries: Vec::new(),
             offset: HEADER_LEN,
             latest: HashMap::new(),
+            held: 0,
             deflate: Compress::new(Compression::fast(), true),
             buffer: Vec::new(),
         }
@@ -68,17 +79,17 @@ impl<W: Write> PackBuilder<W> {
     }
 
     /// Adds an object of which the pack must not have one yet. `place`, if any, is where versions follow each other.
-    pub fn add(&mut self, id: ObjectId, kind: Kind, bytes: &[u8], place: Option<u32>) -> io::Result<()> {
+    pub fn add(&mut self, id: ObjectId, kind: Kind, bytes: &[u8], place: Option<u64>) -> io::Result<()> {
         let start = self.offset;
         let base = place.and_then(|place| self.latest.get(&place));
         let base = base.filter(|base| base.kind == kind && base.depth < MAX_DEPTH);
-        let delta = base.and_then(|base| Some((delta(&base.bytes, bytes)?, base.offset, base.depth + 1)));
+        let delta = base.and_then(|base| Some((delta(&base.bytes, bytes)?, base.entry, base.depth + 1)));
         let mut entry = Vec::with_capacity(32);
-        let depth = match &delta {
+        let (base, depth) = match &delta {
             Some((delta, base, depth)) => {
                 put_size(&mut entry, 6, delta.len());
-                put_offset(&mut entry, start - base);
-                *depth
+                put_offset(&mut entry, start - self.offset(*base));
+                (*base, *depth)
             }
             None => {
                 let code = match kind {
@@ -88,7 +99,7 @@ impl<W: Write> PackBuilder<W> {
                     Kind::Tag => 4,
                 };
                 put_size(&mut entry, code, bytes.len());
-                0
+                (NO_BASE, 0)
             }
         };
         self.compress(delta.as_ref().map_or(bytes, |(delta, ..)| delta))?;
@@ -98,11 +109,40 @@ impl<W: Write> PackBuilder<W> {
         self.out.write_all(&entry)?;
         self.out.write_all(&self.buffer)?;
         self.offset += (entry.len() + self.buffer.len()) as u64;
-        self.entries.push(Entry { id, crc: crc.finalize(), offset: start });
         if let Some(place) = place {
-            self.latest.insert(place, Version { kind, bytes: bytes.to_vec(), offset: start, depth });
+            if self.held > MAX_HELD {
+                self.latest.clear();
+                self.held = 0;
+            }
+            self.held += bytes.len();
+            let entry = self.entries.len() as u32;
+            let before = self.latest.insert(place, Version { kind, bytes: bytes.to_vec(), entry, depth });
+            self.held -= before.map_or(0, |before| before.bytes.len());
         }
+        self.entries.push(Entry { id, crc: crc.finalize(), offset: start, base });
         Ok(())
+    }
+
+    /// Where the entry of an object begins, by its place among those that were added.
+    pub fn offset(&self, entry: u32) -> u64 {
+        self.entries[entry as usize].offset
+    }
+
+    /// Where an entry is, and the entries that it is made from, the nearest first.
+    pub fn chain(&self, entry: u32) -> Vec<Range<u64>> {
+        let mut chain = Vec::new();
+        let mut at = entry;
+        while at != NO_BASE {
+            let end = self.entries.get(at as usize + 1).map_or(self.offset, |next| next.offset);
+            chain.push(self.offset(at)..end);
+            at = self.entries[at as usize].base;
+        }
+        chain
+    }
+
+    /// What is written to.
+    pub fn out(&mut self) -> &mut W {
+        &mut self.out
     }
 
     /// The header that belongs before what was written, the index but for its two checksums, and `out`.
