@@ -15,7 +15,7 @@ use crate::git::{GitError, RunFolder};
 /// That this process is the only seal that changes a repository; given back when it ends, however it does.
 #[derive(Debug)]
 pub struct Guard {
-    _file: File,
+    file: File,
 }
 
 impl Guard {
@@ -38,7 +38,14 @@ impl Guard {
         let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         file.set_len(0).map_err(fail)?;
         write!(file, "process {} on {}", std::process::id(), host.trim()).map_err(fail)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Closing it is not enough: a program that another thread starts just now may still share it.
+        let _ = self.file.unlock();
     }
 }
 
