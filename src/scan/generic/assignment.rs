@@ -362,7 +362,8 @@ fn typed(mut at: Cursor<'_>) -> Option<Assigned> {
     while let Some(byte) = at.peek() {
         // Of a type, only that of an array has a semicolon.
         in_array = byte == b'[' || in_array && byte != b']';
-        if !byte.is_ascii_alphanumeric() && !b"_.:[]&*<>?|' ".contains(&byte) && !(in_array && byte == b';') {
+        let in_type = byte.is_ascii_alphanumeric() || b"_.:[]&*<>?|' ".contains(&byte) || in_array && byte == b';';
+        if !in_type {
             break;
         }
         at.at += 1;

@@ -148,11 +148,7 @@ impl Generic {
             span.start += scheme;
         }
         let value = joined.as_deref().map_or(&bytes[span.clone()], Vec::as_slice);
-        if value.len() < 6
-            || says_itself(&bytes[name.clone()], value)
-            || words::is_label(value)
-            || names_variable(value)
-        {
+        if value.len() < 6 || says_itself(&bytes[name.clone()], value) || names_variable(value) {
             return None;
         }
         if assigned.style == Style::Bytes {
@@ -178,6 +174,9 @@ impl Generic {
             return self.candidate(rule, name, span, None, sure, Vec::new());
         }
         let made = value::make(value, assigned.style)?;
+        if made == Make::Words && words::is_label(value) {
+            return None;
+        }
         let bare = matches!(assigned.style, Style::Bare | Style::Word);
         let evidence = match made {
             Make::Random(class) => randomness::evidence(value, class),
