@@ -162,8 +162,7 @@ impl Generic {
             return self.candidate(self.password, name, span, joined.take().map(Plaintext::from), sure, notes);
         }
         if kind == Kind::Password && value.iter().all(u8::is_ascii_digit) && (6..=16).contains(&value.len()) {
-            let sure =
-                if assigned.whole && !ends_in_verb(&bytes[name.clone()]) { Confidence::Medium } else { return None };
+            let sure = if assigned.whole && !ends_in_verb(bytes, &name) { Confidence::Medium } else { return None };
             return self.candidate(self.password, name, span, None, sure, vec![Note::Bare]);
         }
         if value::is_uuid(value) && kind == Kind::Token {
@@ -191,7 +190,7 @@ impl Generic {
             (_, Make::Words | Make::Mixed) if !assigned.whole => return None,
             (Kind::Password, _) if value.len() > 80 && made < Make::Random(Class::Hex) => return None,
             // `pass` is a verb as well, and prose says what a thing is identified by.
-            (Kind::Password, Make::Words) if ends_in_verb(&bytes[name.clone()]) => return None,
+            (Kind::Password, Make::Words) if ends_in_verb(bytes, &name) => return None,
             (Kind::Password, Make::Words) => {
                 let is_phrase =
                     words::is_chosen(value) && value.iter().filter(|byte| b"-_".contains(byte)).count() >= 3;
@@ -388,9 +387,11 @@ pub fn password(value: &[u8]) -> Option<Confidence> {
     Some(if is_word { Confidence::Low } else { Confidence::Medium })
 }
 
-fn ends_in_verb(name: &[u8]) -> bool {
-    // In the name of a variable of the environment it is none.
-    if name.contains(&b'_') && !name.iter().any(u8::is_ascii_lowercase) {
+fn ends_in_verb(bytes: &[u8], at: &Range<usize>) -> bool {
+    let name = &bytes[at.clone()];
+    // In the name of a variable of the environment it is none; that of a macro is called.
+    let is_called = bytes.get(at.end) == Some(&b'(');
+    if !is_called && name.contains(&b'_') && !name.iter().any(u8::is_ascii_lowercase) {
         return false;
     }
     let before = name.len().saturating_sub(4);
