@@ -11,6 +11,7 @@ use gix::bstr::BStr;
 use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
+use super::generic::is_chosen;
 use super::placeholder::{is_default, placeholder};
 use super::{Candidate, Confidence, Note, Rule, Ruleset, Specificity, most_specific, pair};
 
@@ -39,8 +40,12 @@ pub fn judge(rules: &Ruleset, place: Where<'_>, mut candidates: Vec<Candidate>) 
             return false;
         }
         if rule.specificity() == Specificity::Generic {
-            if is_generated || candidate.notes.contains(&Note::Bare) && !kind.has_bare_values {
+            let is_bare = candidate.notes.contains(&Note::Bare) && !kind.has_bare_values;
+            if is_generated || is_bare && !(kind.is_prose && is_shown_in_prose(rule, place.bytes, candidate)) {
                 return false;
+            }
+            if kind.is_settings && !kind.is_test {
+                trust_settings(rule, place.bytes, candidate);
             }
             mark_stand_in(place.bytes, candidate);
         }
@@ -68,6 +73,33 @@ fn mark_stand_in(bytes: &[u8], candidate: &mut Candidate) {
         candidate.confidence = Confidence::Info;
         candidate.notes.push(Note::Placeholder(how));
     }
+}
+
+/// In a file of settings the words of a password are what somebody chose for it.
+fn trust_settings(rule: &Rule, bytes: &[u8], candidate: &mut Candidate) {
+    let secret = &bytes[candidate.secret.clone()];
+    if candidate.confidence == Confidence::Low
+        && rule.id == "generic-password"
+        && candidate.decoded.is_none()
+        && is_chosen(secret)
+        // One word without quotes is a value; within quotes it may be what a form shows.
+        && (candidate.notes.contains(&Note::Bare) || secret.iter().any(|byte| b"-_.".contains(byte)))
+    {
+        candidate.confidence = Confidence::Medium;
+    }
+}
+
+/// Whether a value without quotes is a password in prose: of all four kinds of characters, as nothing else in a sentence is.
+fn is_shown_in_prose(rule: &Rule, bytes: &[u8], candidate: &mut Candidate) -> bool {
+    let secret = &bytes[candidate.secret.clone()];
+    let has = |kind: fn(&u8) -> bool| secret.iter().any(kind);
+    candidate.confidence = Confidence::Low;
+    rule.id == "generic-password"
+        && (8..=24).contains(&secret.len())
+        && has(u8::is_ascii_lowercase)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_digit)
+        && secret.iter().any(|byte| b"!#$%&*@^+?~".contains(byte))
 }
 
 /// Whether a place is in an example within documentation: a line that shows what is typed, as Python's do.
@@ -127,6 +159,10 @@ fn without_overlap(rules: &Ruleset, candidates: Vec<Candidate>) -> Vec<Candidate
 struct Kind {
     /// A value needs no quotes.
     has_bare_values: bool,
+    /// It holds settings, and no text for people.
+    is_settings: bool,
+    /// It is a text to read.
+    is_prose: bool,
     /// Tests, examples, documentation.
     is_test: bool,
     /// Lock files, minified code, source maps, test vectors, recordings: written by programs.
@@ -196,6 +232,9 @@ const BARE: &[&str] = &[
     "rest",
     "desktop",
     "inc",
+    "ldif",
+    "robot",
+    "sls",
 ];
 
 /// Words in a path that say test, example or documentation.
@@ -299,7 +338,9 @@ const GENERATED_PARTS: &[&str] = &[
 impl Kind {
     fn of(path: Option<&[u8]>) -> Self {
         // Of a message or standard input nothing is known; it may well be a file of settings.
-        let Some(path) = path else { return Self { has_bare_values: true, ..Self::default() } };
+        let Some(path) = path else {
+            return Self { has_bare_values: true, is_settings: true, ..Self::default() };
+        };
         let lower = [b"/", path.to_ascii_lowercase().as_slice()].concat();
         let name = lower.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         let is_one_of = |word: &[u8], words: &[&str]| words.iter().any(|known| known.as_bytes() == word);
@@ -310,6 +351,7 @@ impl Kind {
         let has = |part: &&str| memchr::memmem::find(&lower, part.as_bytes()).is_some();
         let is_prose = is_one_of(ending, PROSE);
         let has_bare_values = !name.contains(&b'.')
+            || name.starts_with(b".") && name.ends_with(b"rc")
             || is_one_of(ending, BARE)
             || starts(&[".env", "env.", "dockerfile", "containerfile", "makefile", "docker-compose"])
             || is_one_of(before, &["env", "yaml", "yml", "properties", "conf", "ini"]);
@@ -319,6 +361,10 @@ impl Kind {
         };
         Self {
             has_bare_values: has_bare_values && !is_prose,
+            is_settings: has_bare_values && !is_prose && ending != b"txt"
+                || is_one_of(ending, &["json", "json5", "jsonc", "exs", "edn"])
+                || starts(&["settings.", "config.", "local_settings."]),
+            is_prose: is_prose || ending == b"eml",
             is_test: is_prose || path.split(|byte| !byte.is_ascii_alphanumeric()).any(is_word_of_test),
             is_generated: is_one_of(ending, GENERATED)
                 || is_one_of(name, LOCK_FILES)

@@ -69,7 +69,8 @@ impl Pattern {
 
     /// How far from a keyword a match depends on the text, in bytes.
     pub fn reach(&self) -> usize {
-        self.shape().max_len + self.margin
+        // What the rule states is known without parsing its pattern.
+        self.stated_len.unwrap_or_else(|| self.shape().max_len) + self.margin
     }
 
     /// What a match may not be.

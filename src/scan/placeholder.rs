@@ -337,7 +337,9 @@ pub fn is_default(secret: &[u8]) -> bool {
         return true;
     }
     let end = text.iter().rposition(|byte| byte.is_ascii_alphabetic()).map_or(0, |at| at + 1);
-    if end == 0 || text.len() - end > 6 || text.len() > 64 {
+    let behind = &text[end..];
+    let is_counted = behind.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1) || pair[0] == pair[1]);
+    if end == 0 || behind.len() > 6 || behind.len() > 4 && !is_counted || text.len() > 64 {
         return false;
     }
     text.truncate(end);

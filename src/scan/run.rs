@@ -5,7 +5,7 @@ use std::ops::Range;
 use gix::bstr::ByteSlice as _;
 
 use super::decode::{Decode, Inner, Positions};
-use super::generic::Generic;
+use super::generic::{Generic, Tables};
 use super::judge::{Where, judge};
 use super::kubernetes::{self, Within};
 use super::structure::detectors;
@@ -74,6 +74,7 @@ impl Scanner {
     pub fn new(rules: Ruleset, now: i64, decode: Decode) -> Result<Self, RuleError> {
         let mut detectors = detectors(&rules, now, decode);
         detectors.push(Box::new(Generic::new(&rules)));
+        detectors.push(Box::new(Tables::new(&rules)));
         Ok(Self { engine: Engine::new(rules, detectors)?, now })
     }
 

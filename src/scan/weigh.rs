@@ -10,7 +10,8 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 
 use super::check::{Check, Verdict};
-use super::placeholder::placeholder;
+use super::generic;
+use super::placeholder::{is_default, placeholder};
 use super::{Candidate, Confidence, Edges, Note, Rule};
 
 /// The regular expressions of a rule's drop list, compiled when a match first needs them.
@@ -35,6 +36,8 @@ pub fn weigh(rule: &Rule, dropped: &Dropped, bytes: &[u8], candidate: &mut Candi
     let shown = rule.keywords.iter().filter(starts).map(String::len).max().unwrap_or(0);
     let is_sample = rule.samples.iter().any(|sample| memchr::memmem::find(secret, sample.as_bytes()).is_some());
     let stands_in = if is_sample { Some("shown in documentation") } else { placeholder(secret, shown) };
+    let is_tried_first = || rule.check == Some(Check::Password) && is_default(secret);
+    let stands_in = stands_in.or_else(|| is_tried_first().then_some("a password that everybody tries first"));
     if let Some(how) = stands_in.filter(|_| !rule.keeps_stand_ins) {
         candidate.notes.push(Note::Placeholder(how));
         candidate.confidence = Confidence::Info;
@@ -46,7 +49,12 @@ pub fn weigh(rule: &Rule, dropped: &Dropped, bytes: &[u8], candidate: &mut Candi
                 candidate.notes.push(Note::CheckPasses(check.name()));
                 candidate.confidence = Confidence::High;
             }
+            Verdict::Fits if *check == Check::Password => {
+                candidate.confidence = generic::password(secret).unwrap_or(Confidence::Low).min(candidate.confidence);
+            }
             Verdict::Fits => {}
+            // What no password is stands there by another rule of the grammar.
+            Verdict::Fails if *check == Check::Password => return false,
             // Chance is all that such a value has to show.
             Verdict::Fails if rule.value.is_some() && matches!(check, Check::Random(_)) => return false,
             Verdict::Fails => {

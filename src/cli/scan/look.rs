@@ -127,12 +127,18 @@ impl Look {
     /// Looks through what a reader gives, in parts that overlap where there is more than one.
     fn stream(&self, subject: Subject<'_>, reader: &mut dyn Read, seen: &mut Seen) -> io::Result<()> {
         let Subject { source, size, within } = subject;
+        let expected = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(64 << 10);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(expected.min(self.max_blob) + 1));
+        (&mut *reader).take(self.max_blob as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() <= self.max_blob {
+            self.text_within(source, &bytes, within, seen);
+            return Ok(());
+        }
+        // To know it, most patterns have to be read.
         let reach = self.scanner.engine.widest().max(MARKS);
         let part = self.max_blob.min(PART).max(4 * reach);
         let at_once = self.max_blob.max(part);
-        let expected = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(64 << 10);
-        let mut bytes = Zeroizing::new(Vec::with_capacity(expected.min(at_once) + 1));
-        (&mut *reader).take(at_once as u64 + 1).read_to_end(&mut bytes)?;
+        (&mut *reader).take((at_once + 1 - bytes.len()) as u64).read_to_end(&mut bytes)?;
         if bytes.len() <= at_once {
             self.text_within(source, &bytes, within, seen);
             return Ok(());

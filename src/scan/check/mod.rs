@@ -8,6 +8,7 @@ mod checksum;
 mod encoded;
 
 use super::Note;
+use super::generic;
 use super::randomness::{self, Class};
 use crate::document::nearest;
 
@@ -49,6 +50,8 @@ pub enum Check {
     MacaroonV2(String),
     /// `kubeadm-token`: six and sixteen characters, of small letters and digits, drawn at random.
     KubeadmToken,
+    /// `password`: what people choose for one; no reference to it, no label, no path.
+    Password,
     /// `random ALPHABET`: drawn at random from `hex`, `base32`, `base36`, `base62` or `base64`.
     Random(Class),
     /// `signed-url`: a signed URL; tells when it expires: seconds since 1970, a date, or an `X-Amz-Date` and a span.
@@ -85,6 +88,7 @@ pub const NAMES: &[&str] = &[
     "azure-marker",
     "macaroon-v2",
     "kubeadm-token",
+    "password",
     "random",
     "signed-url",
 ];
@@ -115,6 +119,7 @@ impl Check {
             ("azure-marker", [mark, offset]) => Self::AzureMarker((*mark).to_owned(), number(offset)?),
             ("macaroon-v2", [location]) => Self::MacaroonV2((*location).to_owned()),
             ("kubeadm-token", []) => Self::KubeadmToken,
+            ("password", []) => Self::Password,
             ("random", [alphabet]) => Self::Random(Class::named(alphabet).ok_or_else(|| {
                 let known = Class::NAMED.map(|(name, _)| name).join(", ");
                 format!("the check `random` knows no alphabet `{alphabet}`; it knows {known}")
@@ -155,6 +160,7 @@ impl Check {
             Self::AzureMarker(..) => "azure-marker",
             Self::MacaroonV2(_) => "macaroon-v2",
             Self::KubeadmToken => "kubeadm-token",
+            Self::Password => "password",
             Self::Random(_) => "random",
             Self::SignedUrl => "signed-url",
         }
@@ -187,6 +193,7 @@ impl Check {
                 text.split_once('.')
                     .is_some_and(|(_, secret)| randomness::is_drawn_from(secret.as_bytes(), Class::Base36)),
             ),
+            Self::Password => fits(generic::password(secret).is_some()),
             Self::Random(alphabet) => fits(randomness::is_drawn_from(secret, *alphabet)),
             Self::SignedUrl => encoded::signed_url(text, notes),
         }

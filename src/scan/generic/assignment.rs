@@ -1,9 +1,10 @@
 //! What is assigned to a name, in whichever language: from the name rightwards to its value.
 //!
 //! Read are `name = v`, `name: v`, `name => v`, `name := v`, `name -> v`, members of JSON, elements and attributes of XML, flags
-//! (`--name v`), `ENV NAME v`, calls (`.set("name", "v")`, `setName("v")`), pairs (`name: NAME`, below it `value: v`), SQL's
-//! `password 'v'`, and what stands for a variable that is not set (`process.env.NAME || "v"`). Whether the value is a credential
-//! is decided in [`value`](super::value).
+//! (`--name v`), `ENV NAME v`, `#define NAME "v"`, calls (`.set("name", "v")`, `setName("v")`), pairs (`name: NAME`, below it
+//! `value: v`; `{name, "v"}`), SQL's `password 'v'`, defaults of parameters, lists with all their elements, arrays of bytes, and what
+//! stands for a variable that is not set (`process.env.NAME || "v"`). Whether the value is a credential is decided in
+//! [`value`](super::value).
 
 use std::ops::Range;
 
@@ -33,6 +34,8 @@ pub enum Style {
     Bare,
     /// As it is, with nothing but a blank before it.
     Word,
+    /// Bytes in hex, with commas between them.
+    Bytes,
 }
 
 /// From a name to its value there are at most this many bytes.
@@ -84,13 +87,15 @@ const FALLS_BACK: &[&[u8]] =
 
 /// Whether what follows a name may be an assignment: the quick test.
 pub fn may_follow(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || b"=:\"'`>](,\\-<|?+);!".contains(&byte)
+    byte.is_ascii_whitespace() || b"=:\"'`>][(,\\-<|?+);!}".contains(&byte)
 }
 
 /// What is assigned to the name at `name`, if anything is.
 pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
     let mut at = Cursor { bytes, at: name.end, limit: (name.end + GAP).min(bytes.len()) };
+    at.index();
     let quoted_name = at.closers();
+    at.index();
     let before_blanks = at.at;
     at.blanks();
     let blanks = at.at > before_blanks;
@@ -124,7 +129,9 @@ pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
             at.eat(b'=');
             at.eat(b'=');
             let until = if opens_line(bytes, name.start, false) { Until::Line } else { Until::Mark };
-            typed(at).or_else(|| value(at, Context { bare: true, until, block: true, adjacent: false }))
+            typed(at)
+                .or_else(|| parameter(at))
+                .or_else(|| value(at, Context { bare: true, until, block: true, adjacent: false }))
         }
         b'-' if at.starts(b"->") => value(at.forward(2), Context { bare: true, ..Context::default() }),
         b'<' if at.starts(b"<-") => value(at.forward(2), Context::default()),
@@ -145,12 +152,27 @@ pub fn assigned(bytes: &[u8], name: &Range<usize>) -> Option<Assigned> {
             };
             paired(at).or_else(other)
         }
+        b',' if ends_with_any(bytes, name.start, &[b"${env:", b"${opt:", b"${param:"]) => {
+            value(at.forward(1), Context::default())
+        }
+        // Erlang's pairs.
+        b',' if ends_with_any(bytes, name.start, &[b"{", b"{ "]) => {
+            value(at.forward(1), Context::default()).filter(|found| bytes.get(found.span.end + 1) == Some(&b'}'))
+        }
+        // Robot Framework's variables.
+        b'}' if ends_with_any(bytes, name.start, &[b"${"]) && (at.starts(b"}  ") || at.starts(b"}\t")) => {
+            value(at.forward(1), Context { bare: true, adjacent: true, until: Until::Blank, ..Context::default() })
+        }
         b',' if is_flag(bytes, name.start) => value(at.forward(1), Context { bare: true, ..Context::default() }),
         b'\n' | b'\r' | b',' | b';' => paired(at.forward(1)),
         b')' => instead(at.forward(1)),
         b'{' if quoted_name && blanks => default_of(at),
         b'"' | b'\''
-            if blanks && !quoted_name && (is_clause(bytes, name.start) || opens_line(bytes, name.start, false)) =>
+            if blanks
+                && !quoted_name
+                && (is_clause(bytes, name.start)
+                    || opens_line(bytes, name.start, false)
+                    || ends_with_any(bytes, name.start, &[b"#define ", b":"])) =>
         {
             value(at, Context::default())
         }
@@ -275,6 +297,21 @@ impl Cursor<'_> {
         quoted
     }
 
+    /// The index of an array, or a last one that says nothing of what the value is: `[]`, `[16]`, `["prod"]`.
+    fn index(&mut self) {
+        let rest = &self.bytes[self.at..self.limit];
+        let Some(len) = rest.iter().position(|byte| *byte == b']').filter(|_| rest.first() == Some(&b'[')) else {
+            return;
+        };
+        let index = &rest[1..len];
+        let word = index.strip_prefix(b"'").and_then(|word| word.strip_suffix(b"'"));
+        let word = word.or_else(|| index.strip_prefix(b"\"")?.strip_suffix(b"\""));
+        let is_size = index.iter().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase() || *byte == b'_');
+        if word.map_or(is_size, super::name::is_neutral) {
+            self.at += len + 1;
+        }
+    }
+
     /// A word of letters, digits and `_ . :`, with what generics, slices and references add to it.
     fn path(&mut self) -> Range<usize> {
         let start = self.at;
@@ -285,11 +322,35 @@ impl Cursor<'_> {
     }
 }
 
-/// `Type = "v"` behind a name and a blank.
+/// The default of a parameter of CloudFormation: `NAME: {Type: String, NoEcho: true, Default: v}`.
+fn parameter(at: Cursor<'_>) -> Option<Assigned> {
+    let body = &at.bytes[at.at..at.bytes.len().min(at.at + 6 * GAP)];
+    let starts = body.iter().position(|byte| byte.is_ascii_alphabetic()).filter(|start| *start <= GAP)?;
+    if ![b"Type".as_slice(), b"NoEcho", b"Default", b"Description"].iter().any(|word| body[starts..].starts_with(word))
+    {
+        return None;
+    }
+    // Where the next one says its type this one ends.
+    let types = memchr::memmem::find_iter(body, b"Type").nth(1).unwrap_or(body.len());
+    let body = &body[..types];
+    memchr::memmem::find(body, b"NoEcho")?;
+    let word = memchr::memmem::find(body, b"Default")? + b"Default".len();
+    let mut at = at.forward(word);
+    at.limit = (at.at + GAP).min(at.bytes.len());
+    at.closers();
+    at.blanks();
+    at.eat(b':').then(|| value(at, Context { bare: true, until: Until::Mark, block: true, adjacent: true }))?
+}
+
+/// `Type = "v"` behind a name and a blank, or Basic's `As Type = "v"`.
 fn declared(at: Cursor<'_>) -> Option<Assigned> {
     let mut end = at;
-    end.path();
+    let word = end.path();
     end.blanks();
+    if at.bytes[word].eq_ignore_ascii_case(b"as") {
+        end.path();
+        end.blanks();
+    }
     (at.peek()?.is_ascii_alphabetic() && end.peek() == Some(b'=')).then(|| typed(at))?
 }
 
@@ -297,7 +358,14 @@ fn declared(at: Cursor<'_>) -> Option<Assigned> {
 fn typed(mut at: Cursor<'_>) -> Option<Assigned> {
     at.limit = (at.at + GAP).min(at.bytes.len());
     let start = at.at;
-    while at.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_.:[]&*<>?|' ".contains(&byte)) {
+    let mut in_array = false;
+    while let Some(byte) = at.peek() {
+        // Of a type, only that of an array has a semicolon.
+        in_array = byte == b'[' || in_array && byte != b']';
+        let in_type = byte.is_ascii_alphanumeric() || b"_.:[]&*<>?|' ".contains(&byte) || in_array && byte == b';';
+        if !in_type {
+            break;
+        }
         at.at += 1;
     }
     if at.at == start || at.peek() != Some(b'=') || at.starts(b"==") || at.starts(b"=>") {
@@ -372,11 +440,49 @@ fn sibling(mut at: Cursor<'_>) -> Option<Assigned> {
     at.until(b'>')?;
     at.at += 1;
     at.space();
-    VALUE_ELEMENTS.iter().any(|element| at.starts(element)).then(|| element(at))?
+    (opens_value(at) > 0).then(|| element(at))?
 }
 
-/// Elements that hold a value whose name stands elsewhere.
-const VALUE_ELEMENTS: &[&[u8]] = &[b"<value>", b"<Value>", b"<string>", b"<val>"];
+/// The length of the tag that opens an element which holds a value whose name stands elsewhere: `<value>`, `<stringProp name="x">`.
+fn opens_value(at: Cursor<'_>) -> usize {
+    let rest = &at.bytes[at.at.min(at.limit)..at.limit.min(at.at + GAP)];
+    let is_one = |word: &&[u8]| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let opens = [b"<value".as_slice(), b"<string", b"<val>"].iter().any(is_one);
+    rest.iter().position(|byte| *byte == b'>').filter(|end| opens && rest[end - 1] != b'/').map_or(0, |end| end + 1)
+}
+
+/// The other elements of the list that a literal is the first of, or what it is changed to: `["v", "w"]`, `"v" -> "w"`.
+pub fn others(bytes: &[u8], first: &Assigned) -> Vec<Assigned> {
+    let mut others = Vec::new();
+    if first.style != Style::Quoted || !first.whole {
+        return others;
+    }
+    let start = first.span.start.saturating_sub(1);
+    let before = bytes[start.saturating_sub(GAP)..start].trim_ascii_end();
+    let in_list = matches!(before.last(), Some(b'[' | b'{'));
+    let mut end = first.span.end;
+    for _ in 0..MAX_ELEMENTS {
+        let Some(quote) = bytes.get(end).copied().filter(|byte| matches!(byte, b'"' | b'\'')) else { break };
+        let mut at = Cursor { bytes, at: end + 1, limit: bytes.len().min(end + 1 + GAP) };
+        at.space();
+        if !(in_list && at.eat(b',') || at.starts(b"-> ") && at.eat(b'-') && at.eat(b'>')) {
+            break;
+        }
+        at.space();
+        let Some(next) = quoted(at, quote, None).filter(|_| at.peek() == Some(quote)) else { break };
+        let behind = bytes.get(next.span.end + 1..).unwrap_or_default().iter().take(GAP);
+        // Keys and values of a map by turns, not a list.
+        if matches!(behind.into_iter().find(|byte| !byte.is_ascii_whitespace()), Some(b':' | b'=')) {
+            break;
+        }
+        end = next.span.end;
+        others.push(next);
+    }
+    others
+}
+
+/// No more elements of a list are read.
+const MAX_ELEMENTS: usize = 4;
 
 /// Two literals in brackets, of which the second is the password: `auth=("ada", "v")`, `BasicAuth("ada", "v")`.
 pub fn second_of_two(bytes: &[u8], name_end: usize) -> Option<Assigned> {
@@ -410,9 +516,7 @@ pub fn second_of_two(bytes: &[u8], name_end: usize) -> Option<Assigned> {
 fn element(mut at: Cursor<'_>) -> Option<Assigned> {
     at.limit = at.bytes.len().min(at.at + MAX_VALUE);
     at.space();
-    if let Some(inner) = VALUE_ELEMENTS.iter().find(|element| at.starts(element)) {
-        at.at += inner.len();
-    }
+    at.at += opens_value(at);
     let rest = &at.bytes[at.at.min(at.limit)..at.limit];
     let rest = rest.strip_prefix(b"<![CDATA[").unwrap_or(rest);
     let start = at.limit - rest.len();
@@ -440,6 +544,9 @@ fn value(mut at: Cursor<'_>, context: Context) -> Option<Assigned> {
         at.blanks();
     }
     let new_line = at.space();
+    if let Some(found) = byte_array(at).or_else(|| raw(at)) {
+        return Some(found);
+    }
     // Brackets, string prefixes, and calls that give back their argument.
     for _ in 0..4 {
         match at.peek()? {
@@ -487,6 +594,60 @@ fn quote_at(at: &Cursor<'_>, within: usize) -> Option<usize> {
 
 fn quote_within(at: &Cursor<'_>, within: usize) -> bool {
     quote_at(at, within).is_some()
+}
+
+/// Bytes in hex, between brackets: `{ 0x1f, 0x8b, .. }`, `[0x1f, ..]`, `new byte[] { .. }`, `vec![ .. ]`.
+fn byte_array(at: Cursor<'_>) -> Option<Assigned> {
+    let rest = &at.bytes[at.at..at.bytes.len().min(at.at + MAX_ELEMENT_BYTES)];
+    let first = memchr::memmem::find(&rest[..rest.len().min(GAP)], b"0x")?;
+    let before = rest[..first].trim_ascii_end();
+    let is_type = |byte: &u8| byte.is_ascii_alphanumeric() || b"_![]{}&* ".contains(byte);
+    if !matches!(before.last(), Some(b'[' | b'{')) || !before.iter().all(is_type) {
+        return None;
+    }
+    let in_array = |byte: &u8| byte.is_ascii_hexdigit() || byte.is_ascii_whitespace() || matches!(byte, b'x' | b',');
+    let len = rest[first..].iter().position(|byte| !in_array(byte))?;
+    let mut elements = rest[first..first + len].trim_ascii_end();
+    elements = elements.strip_suffix(b",").unwrap_or(elements);
+    let span = at.at + first..at.at + first + elements.len();
+    matches!(rest[first + len], b']' | b'}').then_some(Assigned {
+        span,
+        joined: None,
+        style: Style::Bytes,
+        whole: true,
+    })
+}
+
+/// No longer array of bytes is read.
+const MAX_ELEMENT_BYTES: usize = 440;
+
+/// A literal in which quotes may stand: `r#"v"#` of Rust, `%q(v)` of Ruby.
+fn raw(at: Cursor<'_>) -> Option<Assigned> {
+    if let [b'%', b'q' | b'Q', open @ (b'(' | b'[' | b'{' | b'|'), rest @ ..] = &at.bytes[at.at..] {
+        let close = match open {
+            b'(' => b')',
+            b'[' => b']',
+            b'{' => b'}',
+            _ => b'|',
+        };
+        let rest = &rest[..rest.len().min(MAX_VALUE)];
+        let len = rest.iter().position(|byte| *byte == close || *byte == b'\n').filter(|len| rest[*len] == close)?;
+        let span = at.at + 3..at.at + 3 + len;
+        return Some(Assigned { span, joined: None, style: Style::Quoted, whole: true });
+    }
+    let hashes = at.bytes[at.at..].strip_prefix(b"r")?.iter().take(3).take_while(|byte| **byte == b'#').count();
+    let start = at.at + 1 + hashes + 1;
+    if hashes == 0 || at.bytes.get(start - 1) != Some(&b'"') {
+        return None;
+    }
+    let rest = &at.bytes[start..at.bytes.len().min(start + MAX_VALUE)];
+    let len = memchr::memmem::find(rest, &b"\"###"[..=hashes])?;
+    (!rest[..len].contains(&b'\n')).then(|| Assigned {
+        span: start..start + len,
+        joined: None,
+        style: Style::Quoted,
+        whole: true,
+    })
 }
 
 /// Whether a call follows that gives back the literal it is given.
@@ -558,6 +719,17 @@ fn literal(
     loop {
         let byte = *bytes[..limit].get(at)?;
         match byte {
+            // A quote written twice is one, in YAML and SQL; one that only ends what begins a list does not.
+            b'\''
+                if quote == b'\''
+                    && escaped.is_none()
+                    && at > start
+                    && bytes.get(at + 1) == Some(&quote)
+                    && bytes.get(at + 2).is_some_and(u8::is_ascii_alphanumeric) =>
+            {
+                joined.push(quote);
+                at += 2;
+            }
             _ if byte == quote && escaped.is_none() && (!triple || bytes[at..].starts_with(&[quote; 3])) => {
                 return Some(at);
             }
@@ -615,6 +787,14 @@ fn bare(mut at: Cursor<'_>, context: Context) -> Option<Assigned> {
     let len = rest.iter().position(ends).or_else(|| (limit == at.bytes.len()).then_some(rest.len()))?;
     let mut text = &rest[..len];
     let end = rest.get(len).copied().unwrap_or(b'\n');
+    if context.until == Until::Line && end == b' ' {
+        let line = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
+        let line = line.trim_ascii_end();
+        if super::words::phrase(line).is_some() {
+            let span = at.at..at.at + line.len();
+            return Some(Assigned { span, joined: None, style: Style::Bare, whole: true });
+        }
+    }
     while let [shorter @ .., b',' | b';' | b'\\'] = text {
         text = shorter;
     }
@@ -632,6 +812,7 @@ fn bare(mut at: Cursor<'_>, context: Context) -> Option<Assigned> {
     let ends_line = match behind.next() {
         None | Some(b'#') => true,
         Some(b'/') => behind.next() == Some(&b'/'),
+        Some(b'}' | b']') if context.block => true,
         Some(_) => context.adjacent,
     };
     let field =
@@ -755,6 +936,11 @@ fn opens_element(bytes: &[u8], name: usize) -> bool {
     before.last() == Some(&b'<')
 }
 
+/// Whether one of these stands right before a place.
+fn ends_with_any(bytes: &[u8], at: usize, ends: &[&[u8]]) -> bool {
+    ends.iter().any(|end| bytes[..at].ends_with(end))
+}
+
 fn is_flag(bytes: &[u8], name: usize) -> bool {
     let before = line_before(bytes, name);
     let dashed =
@@ -766,9 +952,20 @@ fn is_flag(bytes: &[u8], name: usize) -> bool {
 /// Whether a declaration follows that has a blank for an operator: `ENV NAME v`, `set -x NAME v`, `setenv NAME v`.
 fn is_env(bytes: &[u8], name: usize) -> bool {
     let before = line_before(bytes, name).trim_ascii_start();
-    [b"ENV ".as_slice(), b"setenv ", b"setx ", b"set -x ", b"set -gx ", b"set -Ux ", b"configure set "]
-        .iter()
-        .any(|declares| before.ends_with(declares))
+    const DECLARES: &[&[u8]] = &[
+        b"ENV ",
+        b"setenv ",
+        b"setx ",
+        b"set -x ",
+        b"set -gx ",
+        b"set -Ux ",
+        b"configure set ",
+        b"proxy_set_header ",
+        b"add_header ",
+        b"Header set ",
+        b"set-header ",
+    ];
+    ends_with_any(before, before.len(), DECLARES)
 }
 
 /// Whether a quoted password follows its word in SQL: `WITH PASSWORD 'v'`, `IDENTIFIED BY 'v'`.
@@ -780,5 +977,6 @@ fn is_clause(bytes: &[u8], name: usize) -> bool {
         .any(|clause| word.eq_ignore_ascii_case(clause))
         || bytes[name..].starts_with(b"PASSWORD ")
             && [b" USER ".as_slice(), b" ROLE "].iter().any(|of| memchr::memmem::find(before, of).is_some())
+        || matches!(before.last(), Some(b'(' | b',')) && memchr::memmem::find(before, b"OPTIONS (").is_some()
         || bytes[name..].get(..13).is_some_and(|start| start.eq_ignore_ascii_case(b"identified by"))
 }

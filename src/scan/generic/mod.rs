@@ -1,20 +1,25 @@
 //! Credentials without a shape of their own, found by their name: `password: hunter2`, `API_KEY=…`.
 //!
 //! A keyword leads to a `name`, the name to an `assignment`, the assignment to a `value`; each step drops most of what reaches it, and
-//! only the last looks at how random a value is. In which file a value stands is not known here: what counts only where the
+//! only the last looks at how random a value is, or at the `words` that somebody made a password of. Columns that are named for
+//! passwords are read in `table`. In which file a value stands is not known here: what counts only where the
 //! format makes it a value is marked with [`Note::Bare`].
 
 mod assignment;
 mod name;
+mod table;
 #[cfg(test)]
 mod tests;
 mod value;
+mod words;
 
 use std::ops::Range;
 
 use assignment::{Assigned, Style};
 use name::Kind;
+pub use table::Tables;
 use value::Make;
+pub use words::is_chosen;
 
 use super::randomness::{self, Class};
 use super::{Candidate, Confidence, Detector, Hit, Note, Reach, RuleIndex, Ruleset, Text};
@@ -41,10 +46,15 @@ const KEYWORDS: &[&str] = &[
     "senha",
     "kennwort",
     "_pw",
+    " pw",
     "pw=",
     "pw\"",
     "pw'",
     "pw:",
+    "psk",
+    "pepper",
+    "wachtwoord",
+    "contrase",
     IDENTIFIED_BY,
 ];
 
@@ -103,7 +113,9 @@ impl Detector for Generic {
             if end.saturating_sub(hit.end) > name::MAX_LEN / 2 || !assignment::may_follow(*next) {
                 continue;
             }
-            let name = if is_clause { hit.start..hit.end } else { name_start(bytes, hit.start)..end };
+            // Or begin with what stands before one.
+            let start = hit.start + usize::from(bytes[hit.start] == b' ');
+            let name = if is_clause { hit.start..hit.end } else { name_start(bytes, start)..end };
             let Some(kind) = (if is_clause { Some(Kind::Password) } else { name::kind(&bytes[name.clone()]) }) else {
                 continue;
             };
@@ -113,13 +125,15 @@ impl Detector for Generic {
                 found.extend(self.weigh(bytes, name, Kind::Password, password));
                 continue;
             }
-            let candidate = match assignment::assigned(bytes, &name) {
+            match assignment::assigned(bytes, &name) {
                 Some(assigned) if assigned.style != Style::Word || kind == Kind::Password => {
-                    self.weigh(bytes, name, kind, assigned)
+                    let others = assignment::others(bytes, &assigned);
+                    found.extend(self.weigh(bytes, name.clone(), kind, assigned));
+                    let others = others.into_iter().filter_map(|other| self.weigh(bytes, name.clone(), kind, other));
+                    found.extend(others.filter(|found| found.confidence >= Confidence::Medium));
                 }
-                _ => self.loose(bytes, name, kind),
-            };
-            found.extend(candidate);
+                _ => found.extend(self.loose(bytes, name, kind)),
+            }
         }
     }
 }
@@ -134,8 +148,22 @@ impl Generic {
             span.start += scheme;
         }
         let value = joined.as_deref().map_or(&bytes[span.clone()], Vec::as_slice);
-        if value.len() < 6 || says_itself(&bytes[name.clone()], value) {
+        if value.len() < 6 || says_itself(&bytes[name.clone()], value) || names_variable(value) {
             return None;
+        }
+        if assigned.style == Style::Bytes {
+            let sure = if kind == Kind::Token { Confidence::Low } else { return None };
+            return value::are_random_bytes(value)
+                .then(|| self.candidate(self.assignment, name, span, None, sure, Vec::new()))?;
+        }
+        if value.contains(&b' ') && kind != Kind::Key {
+            let sure = words::phrase(value).filter(|_| assigned.whole)?;
+            let notes = if assigned.style == Style::Bare { vec![Note::Bare] } else { Vec::new() };
+            return self.candidate(self.password, name, span, joined.take().map(Plaintext::from), sure, notes);
+        }
+        if kind == Kind::Password && value.iter().all(u8::is_ascii_digit) && (6..=16).contains(&value.len()) {
+            let sure = if assigned.whole && !ends_in_verb(bytes, &name) { Confidence::Medium } else { return None };
+            return self.candidate(self.password, name, span, None, sure, vec![Note::Bare]);
         }
         if value::is_uuid(value) && kind == Kind::Token {
             // Most are the name of a thing; that of an API's key is the key.
@@ -145,6 +173,9 @@ impl Generic {
             return self.candidate(rule, name, span, None, sure, Vec::new());
         }
         let made = value::make(value, assigned.style)?;
+        if made == Make::Words && words::is_label(value) {
+            return None;
+        }
         let bare = matches!(assigned.style, Style::Bare | Style::Word);
         let evidence = match made {
             Make::Random(class) => randomness::evidence(value, class),
@@ -159,8 +190,12 @@ impl Generic {
             (_, Make::Words | Make::Mixed) if !assigned.whole => return None,
             (Kind::Password, _) if value.len() > 80 && made < Make::Random(Class::Hex) => return None,
             // `pass` is a verb as well, and prose says what a thing is identified by.
-            (Kind::Password, Make::Words) if ends_in_verb(&bytes[name.clone()]) => return None,
-            (Kind::Password, Make::Words) => (self.password, Confidence::Low),
+            (Kind::Password, Make::Words) if ends_in_verb(bytes, &name) => return None,
+            (Kind::Password, Make::Words) => {
+                let is_phrase =
+                    words::is_chosen(value) && value.iter().filter(|byte| b"-_".contains(byte)).count() >= 3;
+                (self.password, if is_phrase { Confidence::Medium } else { Confidence::Low })
+            }
             (Kind::Password, Make::Mixed) => (self.password, Confidence::Medium),
             (Kind::Password, Make::Random(_)) => (self.password, Confidence::Medium),
             (Kind::Token, Make::Random(Class::Hex | Class::Base32 | Class::Base36 | Class::Base62 | Class::Base64))
@@ -170,6 +205,14 @@ impl Generic {
             }
             (Kind::Token, Make::Random(_)) if value.len() >= 10 => (self.assignment, Confidence::Medium),
             (Kind::Token, Make::Random(_)) => (self.assignment, Confidence::Low),
+            (Kind::Token, Make::Words | Make::Mixed)
+                if (!bare || value.last().is_some_and(u8::is_ascii_digit))
+                    && value.iter().any(|byte| b"-_".contains(byte))
+                    && words::is_chosen(value)
+                    && opens_sessions(&bytes[name.clone()]) =>
+            {
+                (self.assignment, Confidence::Low)
+            }
             (Kind::Token, Make::Mixed) if value.len() >= 8 && !value::is_code(value) => {
                 (self.assignment, if value::is_mixed_well(value) { Confidence::Medium } else { Confidence::Low })
             }
@@ -263,6 +306,8 @@ fn is_inside_a_word(bytes: &[u8], end: usize) -> bool {
         b"auth",
         b"cred",
         b"salt",
+        b"e",
+        b"na",
     ];
     let (last, next) = (bytes[end - 1], bytes.get(end).copied().unwrap_or_default());
     if !(last.is_ascii_lowercase() && next.is_ascii_lowercase()
@@ -314,7 +359,41 @@ fn says_itself(name: &[u8], value: &[u8]) -> bool {
     !value.is_empty() && (name.ends_with(&value) || value.ends_with(&name) && value.len() <= name.len() + 4)
 }
 
-fn ends_in_verb(name: &[u8]) -> bool {
+/// Whether a name is that of a secret that people make up as they do passwords: `JWT_SECRET`, `cookie_key`, `shared secret`.
+fn opens_sessions(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    let has = |word: &[u8]| memchr::memmem::find(&name, word).is_some();
+    name.ends_with(b"secret")
+        || has(b"jwt")
+        || [&b"session"[..], b"cookie", b"sign"].iter().any(|of| has(of)) && has(b"key")
+}
+
+/// Whether a value is the name of a variable of the environment that holds one: `APP_PASSWORD`.
+fn names_variable(value: &[u8]) -> bool {
+    value.contains(&b'_')
+        && value.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_' || byte.is_ascii_digit())
+        && name::kind(value).is_some()
+}
+
+/// How sure it is that a value is a password where its place says that one stands there, as in a command; none where it is none.
+pub fn password(value: &[u8]) -> Option<Confidence> {
+    if value.len() < 6 || words::is_label(value) || names_variable(value) {
+        return None;
+    }
+    if value.contains(&b' ') {
+        return words::phrase(value);
+    }
+    let is_word = value::make(value, Style::Quoted)? == Make::Words && !words::is_chosen(value);
+    Some(if is_word { Confidence::Low } else { Confidence::Medium })
+}
+
+fn ends_in_verb(bytes: &[u8], at: &Range<usize>) -> bool {
+    let name = &bytes[at.clone()];
+    // In the name of a variable of the environment it is none; that of a macro is called.
+    let is_called = bytes.get(at.end) == Some(&b'(');
+    if !is_called && name.contains(&b'_') && !name.iter().any(u8::is_ascii_lowercase) {
+        return false;
+    }
     let before = name.len().saturating_sub(4);
     name.eq_ignore_ascii_case(IDENTIFIED_BY.as_bytes())
         || name[before..].eq_ignore_ascii_case(b"pass")

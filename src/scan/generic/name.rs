@@ -99,16 +99,19 @@ const PASSWORDS: &[&[u8]] = &[
     b"mdp",
     b"pass",
     b"passcode",
+    b"passe",
     b"passphrase",
     b"passwd",
     b"password",
     b"passwords",
     b"passwort",
+    b"psk",
     b"psw",
     b"pswd",
     b"pw",
     b"pwd",
     b"senha",
+    b"wachtwoord",
 ];
 
 /// Words for what machines make.
@@ -121,6 +124,7 @@ const TOKENS: &[&[u8]] = &[
     b"credential",
     b"credentials",
     b"creds",
+    b"pepper",
     b"secret",
     b"secrets",
     b"token",
@@ -134,6 +138,7 @@ const PASSWORD_ENDS: &[&[u8]] = &[
     b"ftppass",
     b"mailpass",
     b"masterauth",
+    b"keypass",
     b"masterpass",
     b"mypass",
     b"passphrase",
@@ -143,6 +148,7 @@ const PASSWORD_ENDS: &[&[u8]] = &[
     b"requirepass",
     b"rootpass",
     b"smtppass",
+    b"storepass",
     b"userpass",
 ];
 
@@ -192,6 +198,7 @@ const KEY_OF: &[&[u8]] = &[
     b"consumer",
     b"crypt",
     b"crypto",
+    b"decryption",
     b"dek",
     b"deploy",
     b"enc",
@@ -211,6 +218,7 @@ const KEY_OF: &[&[u8]] = &[
     b"private",
     b"psk",
     b"root",
+    b"routing",
     b"sas",
     b"secret",
     b"secure",
@@ -226,6 +234,7 @@ const KEY_OF: &[&[u8]] = &[
     b"storage",
     b"subscription",
     b"token",
+    b"validation",
     b"vault",
     b"webhook",
     b"write",
@@ -254,6 +263,11 @@ const OPEN: &[&[u8]] = &[
     b"verifying",
     b"xsrf",
 ];
+
+/// Whether a word says nothing about what a value is, only where or when it is used.
+pub fn is_neutral(word: &[u8]) -> bool {
+    is_in(NEUTRAL, &word.to_ascii_lowercase())
+}
 
 /// What `name` says, if it says anything.
 pub fn kind(name: &[u8]) -> Option<Kind> {

@@ -16,6 +16,9 @@ pub enum Make {
 
 /// What `value` is made of; none for what no credential is.
 pub fn make(value: &[u8], style: Style) -> Option<Make> {
+    if style == Style::Quoted && has_escaped_bytes(value) {
+        return Some(Make::Random(Class::Printable));
+    }
     if is_reference(value) || is_plain_data(value) || is_known_form(value) {
         return None;
     }
@@ -30,13 +33,48 @@ pub fn make(value: &[u8], style: Style) -> Option<Make> {
         // What signs alone make improbable is code, a pattern or a path.
         let signs = value.iter().filter(|byte| byte.is_ascii_punctuation()).count();
         if class == Class::Printable
-            && (is_place(value) || style != Style::Quoted && is_code(value) || signs * 3 > value.len())
+            && (is_place(value)
+                || style != Style::Quoted && (is_code(value) || signs * 3 > value.len())
+                || signs * 2 > value.len()
+                || signs * 3 > value.len() && is_pattern(value))
         {
             return None;
         }
         return Some(Make::Random(class));
     }
     Some(if is_words(value) { Make::Words } else { Make::Mixed })
+}
+
+/// Whether a literal has bytes that are no characters, as what `os.urandom` gives has when it is written down.
+fn has_escaped_bytes(value: &[u8]) -> bool {
+    let (mut escapes, mut others, mut at) = (0, 0, 0);
+    while at < value.len() {
+        let is_escape = value[at..].starts_with(b"\\x")
+            && value.get(at + 2..at + 4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let is_high = is_escape && (value[at + 2] > b'7' || value[at + 2..].starts_with(b"1"));
+        escapes += usize::from(is_high);
+        others += usize::from(!is_high);
+        at += if is_escape { 4 } else { 1 };
+    }
+    escapes >= 3 && escapes + others >= 8 && !value.starts_with(b"\\x1b") && !value.contains(&b' ')
+}
+
+/// Whether the bytes of an array, written in hex, are none that are counted up or repeated.
+pub fn are_random_bytes(elements: &[u8]) -> bool {
+    let mut count = 0;
+    let mut seen = [false; 256];
+    for element in elements.split(|byte| *byte == b',') {
+        let digits = element.trim_ascii().to_ascii_lowercase();
+        let parsed =
+            std::str::from_utf8(&digits).ok().and_then(|text| u8::from_str_radix(text.strip_prefix("0x")?, 16).ok());
+        let Some(byte) = parsed else { return false };
+        count += 1;
+        seen[usize::from(byte)] = true;
+    }
+    let distinct = seen.iter().filter(|is_there| **is_there).count();
+    // Of counts the digits differ, but seldom the first of each.
+    let high: std::collections::BTreeSet<usize> = (0..256).filter(|byte| seen[*byte]).map(|byte| byte >> 4).collect();
+    matches!(count, 16 | 20 | 24 | 32 | 48 | 64) && distinct * 4 >= count * 3 && high.len() * 3 >= count.min(24)
 }
 
 /// Whether `value` is a UUID: 8, 4, 4, 4 and 12 hex digits.
@@ -57,6 +95,7 @@ fn is_reference(value: &[u8]) -> bool {
         b"<%",
         b"<<",
         b"@Microsoft.KeyVault",
+        b"@string/",
         b"@{",
         b"@@",
         b"vault:",
@@ -252,6 +291,13 @@ pub fn is_code(value: &[u8]) -> bool {
         || within(b"\\")
         || value.last().is_some_and(|byte| ends.contains(byte))
         || value.first().is_some_and(|byte| b"&*(<[{|`\"'-".contains(byte))
+}
+
+/// Whether it is a regular expression, or cut short.
+fn is_pattern(value: &[u8]) -> bool {
+    [b"]{".as_slice(), b"-z", b"\\w", b"\\d", b".*", b"(?", b"[^", b"..."]
+        .iter()
+        .any(|sign| memchr::memmem::find(value, sign).is_some())
 }
 
 /// Whether digits, small letters and others are mixed as people mix them for a secret, more than in any identifier.

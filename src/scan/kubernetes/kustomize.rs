@@ -6,6 +6,7 @@ use gix::bstr::{BStr, BString, ByteSlice as _};
 
 use super::Rules;
 use super::object::{self, Literal, Object, Part};
+use super::secret::says_where;
 use crate::crypt::Plaintext;
 use crate::document::{Format, Node, Step};
 use crate::scan::structure::stand_in;
@@ -33,7 +34,11 @@ pub(super) fn look(rules: &Rules, object: &Object<'_>, seen: &mut Seen<'_>) {
         if stand_in::is_reference(&value.text) {
             return;
         }
-        let otherwise = rules.kustomize_literal.find(&value, Confidence::High);
+        let sure = match says_where(&literal.text[..equals], &value.text) {
+            true => Confidence::Low,
+            false => Confidence::High,
+        };
+        let otherwise = rules.kustomize_literal.find(&value, sure);
         let note = Note::Says("kustomize makes a Secret of it: name a sealed file, or use a generator that opens one");
         seen.values.push(Value { span: value.span, key_path, note: Some(note), otherwise });
     });

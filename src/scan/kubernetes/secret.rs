@@ -10,6 +10,7 @@ use super::{Named, Rules};
 use crate::crypt::Plaintext;
 use crate::document::Step;
 use crate::scan::decode::{Inner, Positions, codec};
+use crate::scan::randomness;
 use crate::scan::structure::stand_in;
 use crate::scan::{Candidate, Confidence, Layer, Note, Seen, Value};
 
@@ -133,13 +134,21 @@ impl Found {
             } else {
                 None
             };
-            let open = open.or_else(|| stand_in::placeholder(&text).map(Note::Placeholder));
+            let stands_in = || stand_in::placeholder(&text).or_else(|| stand_in::placeholder(password_of_url(&text)?));
+            let open = open.or_else(|| stands_in().map(Note::Placeholder));
             if let Some(note) = open {
                 candidate.confidence = Confidence::Info;
                 candidate.notes = vec![note];
+            } else if says_where(entry.key.as_bytes(), &text) {
+                candidate.confidence = Confidence::Low;
+                candidate.notes = vec![Note::Says("says where or as whom, not with what")];
             }
         }
-        let confidence = candidate.as_ref().map_or(Confidence::High, |candidate| candidate.confidence);
+        let confidence = match &candidate {
+            // In a Secret it is as secret as the rest: only alone it says little.
+            Some(candidate) if candidate.confidence != Confidence::Low => candidate.confidence,
+            _ => Confidence::High,
+        };
         match decoded {
             // What rules know is looked for in what it says.
             Some((bytes, positions)) if seen.budget.take(bytes.len()) => {
@@ -201,6 +210,77 @@ fn decode(literal: &Literal<'_>) -> Option<(Zeroizing<Vec<u8>>, Positions)> {
         _ => Positions::Whole,
     };
     Some((bytes, positions))
+}
+
+/// Whether a member of a Secret says where something is or who uses it, and not what opens it: by its name, where the value looks like
+/// no credential.
+pub(super) fn says_where(key: &[u8], value: &[u8]) -> bool {
+    const LAST: &[&[u8]] = &[
+        b"address",
+        b"bucket",
+        b"database",
+        b"dbname",
+        b"description",
+        b"domain",
+        b"email",
+        b"enabled",
+        b"endpoint",
+        b"env",
+        b"environment",
+        b"expiration",
+        b"from",
+        b"groups",
+        b"host",
+        b"hosts",
+        b"hostname",
+        b"id",
+        b"level",
+        b"login",
+        b"mode",
+        b"name",
+        b"namespace",
+        b"path",
+        b"port",
+        b"project",
+        b"protocol",
+        b"region",
+        b"scheme",
+        b"server",
+        b"type",
+        b"uri",
+        b"url",
+        b"user",
+        b"username",
+        b"version",
+    ];
+    let lower = key.to_ascii_lowercase();
+    let start = lower.iter().rposition(|byte| b"-_.".contains(byte)).map_or(0, |at| at + 1);
+    let last = &lower[start..];
+    let by_name = LAST.iter().any(|word| last == *word || ends_in_word(&key[start..], word));
+    let is_flag = [b"true".as_slice(), b"false"].contains(&value.trim_ascii());
+    let is_known_host = lower.ends_with(b"known_hosts") || lower.ends_with(b"knownhosts");
+    is_flag
+        || is_known_host
+        || by_name
+            && !value.iter().any(|byte| b"\n=?".contains(byte))
+            && password_of_url(value).is_none()
+            && !randomness::looks_random(value)
+}
+
+/// Whether a name in camel case ends in this word: `logLevel`.
+fn ends_in_word(name: &[u8], word: &[u8]) -> bool {
+    name.len() > word.len() && {
+        let (_, end) = name.split_at(name.len() - word.len());
+        end[0].is_ascii_uppercase() && end.eq_ignore_ascii_case(word)
+    }
+}
+
+/// The password in a URL, if there is one: `scheme://user:v@host`.
+fn password_of_url(text: &[u8]) -> Option<&[u8]> {
+    let rest = &text[memchr::memmem::find(text, b"://")? + 3..];
+    let authority = &rest[..rest.iter().position(|byte| b"/?#\n\"' ".contains(byte)).unwrap_or(rest.len())];
+    let user = &authority[..memchr::memrchr(b'@', authority)?];
+    Some(&user[memchr::memchr(b':', user)? + 1..])
 }
 
 /// Whether it is nothing but certificates and public keys.

@@ -66,6 +66,7 @@ cases! {
         "db-postgres stringData.dsn",
         "canary-pat stringData.token",
     ] and nothing in "secret-sealed.yaml";
+    stand_ins_are_nothing_to_seal: "stand-ins.yaml" finds [];
     documents_are_looked_at_one_by_one: "several.yaml" finds [
         "k8s-secret-stringdata stringData",
         "k8s-secret-stringdata stringData.password",
@@ -134,6 +135,17 @@ cases! {
         "k8s-secret-data data",
         "k8s-secret-data data.token",
     ] and nothing in "helm-template-clean.yaml";
+}
+
+#[test]
+fn what_says_where_or_as_whom_is_low() {
+    let text = manifest!("where.yaml");
+    let mut found = Vec::new();
+    engine().scan(text.as_bytes(), &mut found);
+    let sure = |candidate: &&Candidate| candidate.confidence > Confidence::Low;
+    let paths: Vec<_> = found.iter().filter(sure).filter_map(|candidate| candidate.key_path.as_deref()).collect();
+    assert_eq!(paths, ["stringData", "stringData.url", "stringData.password"]);
+    assert_eq!(found.iter().filter(|candidate| candidate.confidence == Confidence::Low).count(), 3);
 }
 
 #[test]

@@ -4,3 +4,5 @@ password = ENV.fetch("DB_PASSWORD", "«n0tTh4tOne?»")
 api_key: "«ABCkh3rJPHhE8NzWjGGJ68FRKRuUI8w0»",
 token ||= '«826bd0e9cb4f87577733902b425f0066d66d86f2»'
 Stripe.api_key = "«GrHvt5VzZgWGw2xh2DhWF8kV2TjbLLcR»"
+default['db']['password']['postgres'] = '«W0ol-Mitten»'
+CREDENTIALS = { :password "«Ferry!Lamp88»" }

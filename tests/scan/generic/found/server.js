@@ -11,3 +11,4 @@ localStorage.setItem("access_token", "«hKpyLwteGSDUztdF_Y4LP7VtU3D_2hPMlTQQdfDa
 const signingKey = "«MepyOZNaxjPcchOaiR4O" + "kTcZNWeDqr0jLY8ugikB»";
 if (req.body.password === "«Ember-Isle-404»") return ok();
 const s = "{\"password\": \"«Sn0wGoose22»\", \"user\": \"ada\"}";
+const secrets = { cookieSecret: 'x', sessionKeys: ['«pQ8vLm2XzR7tKw4N»', '«Yc5Hb9Jd1Gs6Wf3T»'] };

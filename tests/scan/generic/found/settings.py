@@ -25,3 +25,7 @@ HMAC_KEY = bytes.fromhex("«ddcec6d55480d0b5819f9f6b954457da43a92cca53c1eee3f913
 login(user="ada", pw="«G1ngerbread~Fox»")
 tokens = ["«Mto4svmoC3TYUgLMvjO4XoNYV1CPVW5b»"]
 if password != "«51lverBirch»": raise Denied
+VAULT_PASSPHRASE = "«marble otter canyon velvet»"
+COOKIE_SECRET = b"«\x8f\xe2\x91kq\xd4\xa0\xffPz»"
+jwt_secret = "‹marble-otter-canyon-velvet›"
+api_tokens = ["«Jq4Zr1vXw8Lk2Nd7Tb5Yc9Hm3Ps6Gf0A»", "«Rk7Dv2Xp9Wm4Zt1Qs6Lb8Nc3Yh5Jf0G»"]

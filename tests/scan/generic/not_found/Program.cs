@@ -7,3 +7,4 @@ $password = Read-Host "Password" -AsSecureString
 [Required(ErrorMessage = "Password is required")]
 public string PasswordHash { get; set; }
 CancellationToken cancellationToken = default
+byte[] aesKey = new byte[] { 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00 };

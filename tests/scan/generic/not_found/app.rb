@@ -6,3 +6,4 @@ token ||= SecureRandom.hex(20)
 validates :password, length: { minimum: 8 }
 has_secure_password
 key: "index_users_on_reset_password_token",
+default['postgresql']['password']['label'] = 'Database password'

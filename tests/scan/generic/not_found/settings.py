@@ -26,3 +26,9 @@ HMAC_KEY = bytes.fromhex(settings.hmac)
 login(user="ada", pw=prompt_for_password())
 tokens = ["token", "identifier", "string-literal-2"]
 if token != "assignment2equals": raise Denied
+PASSWORD_HELP = "enter the password that you were given"
+password = forms.CharField(label="Your new password", help_text="at least eight characters long")
+secret = "kubernetes-tls-secret-name"
+API_TOKENS = ["alpha-service", "beta-service"]
+PASSWORD_ENV = "APP_PASSWORD"
+magic_token = b"\x00\x01ab"

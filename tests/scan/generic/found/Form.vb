@@ -1,0 +1,1 @@
+Dim pwd As String = "«Ferry!Lamp88»"

@@ -1,0 +1,1 @@
+[{app, [{password, "«Ferry!Lamp88»"}, {port, 80}]}].

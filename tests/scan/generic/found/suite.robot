@@ -1,0 +1,1 @@
+${ADMIN_PASSWORD}    «Ferry!Lamp88»

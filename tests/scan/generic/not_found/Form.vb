@@ -1,0 +1,1 @@
+Dim pwd As String = TextBox1.Text

@@ -1,0 +1,1 @@
+[{app, [{password, Password}, {token, undefined}, {secret, "secret"}]}].
