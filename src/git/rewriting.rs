@@ -53,7 +53,7 @@ impl Prepared {
 }
 
 /// The name of the file in a run's folder that says what became of each object that is another now: `finish` needs it.
-const MAP: &str = "object-map";
+pub(super) const MAP: &str = "object-map";
 
 impl Prepared {
     /// Writes down what became of each commit, tag and blob that is another now or gone: a line each, old and new id, sorted.
@@ -102,6 +102,7 @@ pub fn prepare(
     let history = History::read(&store, &tips.commits, &tips.maybe)?;
     rules.stand_in = stand_in.map(|text| store.write(Kind::Blob, text)).transpose()?;
     rules.unpruned.extend(stashes(&store, refs)?);
+    adjust.begin(&mut store, &history, &mut rules)?;
     let rewritten = rewrite(&history, &tips, &mut store, &rules, adjust, |commits| done(commits, history.len()))?;
     let pack = store.finish()?;
     let moved = |(name, old): (&gix::bstr::BStr, ObjectId)| match rewritten.mapped(&history, &old)? {

@@ -126,7 +126,7 @@ const MAX_ANCHOR: usize = 16;
 /// A piece has at most so many spellings.
 const MAX_SPELLINGS: usize = 12;
 
-/// Two pieces that lie side by side within so many letters: a line break is in one of them at most.
+/// Two pieces that lie side by side within so many bytes: a line break is in one of them at most, as no line is shorter.
 const UNBROKEN: usize = 48;
 
 /// How many places are followed at once while a body is matched.
@@ -304,8 +304,9 @@ impl Body {
             return anchors;
         }
         let middle = length / 2;
-        let mut anchors = self.best_window(middle.saturating_sub(UNBROKEN / 2)..middle);
-        anchors.extend(self.best_window(middle..(middle + UNBROKEN / 2).min(length)));
+        let half = if self.encoding == Encoding::Hex { UNBROKEN / 4 } else { UNBROKEN / 2 };
+        let mut anchors = self.best_window(middle.saturating_sub(half)..middle);
+        anchors.extend(self.best_window(middle..(middle + half).min(length)));
         anchors
     }
 
@@ -477,6 +478,13 @@ fn escapes(raw: &[u8]) -> Vec<String> {
         let escaped: BTreeSet<String> = escaped.map(|one| String::from_utf8_lossy(&one).into_owned()).collect();
         all.extend(escaped.iter().flat_map(|one| (1..3).map(|depth| one.replace('\\', &"\\".repeat(1 << depth)))));
     }
+    // Python and JavaScript escape characters by their number, not byte by byte.
+    let number = u32::from(char);
+    all.extend(match number {
+        0x80..=0xff => vec![format!("\\x{number:02x}"), format!("\\x{number:02X}")],
+        0x1_0000.. => vec![format!("\\U{number:08x}"), format!("\\U{number:08X}"), format!("\\u{{{number:x}}}")],
+        _ => Vec::new(),
+    });
     match char {
         '\'' => all.extend(["''", "'\\''", "'\"'\"'", "&apos;", "&#039;", "\\'"].map(str::to_owned)),
         '"' => all.extend(["&quot;", "\"\""].map(str::to_owned)),

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use gix::ObjectId;
 
+use super::value::ValueArgs;
+use super::verify::VerifyArgs;
 use crate::cli::failure::{Failure, Kind};
 use crate::git::Repository;
 use crate::host::files;
@@ -25,6 +27,8 @@ pub struct ScrubArgs {
     pub step: Option<Step>,
     #[command(flatten)]
     pub selection: SelectionArgs,
+    #[command(flatten)]
+    pub value: ValueArgs,
     /// Take the files out; this is what happens without another action
     #[arg(long, conflicts_with = "remove_to")]
     pub remove: bool,
@@ -43,7 +47,7 @@ pub struct ScrubArgs {
 }
 
 /// What can be done with a rewrite that was carried out.
-#[derive(Subcommand, Clone, Copy, PartialEq, Eq)]
+#[derive(Subcommand, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Put all refs back to where they were
     Undo,
@@ -51,6 +55,7 @@ pub enum Step {
     Resume,
     /// Tell which rewrites there are, and how far they are
     Status,
+    Verify(VerifyArgs),
 }
 
 /// What is to go.
@@ -95,11 +100,14 @@ const EXAMPLES: &str = "\
 Examples:
   seal scrub --path config/mail.yml --dry-run
   seal scrub --path config/mail.yml
-  seal scrub --path-glob '*.pem' --remove-to removed.txt --yes";
+  seal scrub --path-glob '*.pem' --remove-to removed.txt --yes
+  seal scrub --value-file leaked.txt --dry-run
+  seal scrub --seal --path deploy/db.secret.yaml";
 
 impl SelectionArgs {
     /// The rules that the words make.
-    pub fn rules(&self, repository: &Repository) -> Result<Rules, Failure> {
+    /// Having none is an error where nothing else is named.
+    pub fn rules(&self, repository: &Repository, else_named: bool) -> Result<Rules, Failure> {
         let mut rules: Vec<PathRule> = Vec::new();
         for path in &self.path {
             rules.push(PathRule::Exact(exact(path.as_bytes())?));
@@ -139,9 +147,10 @@ impl SelectionArgs {
             let large = repository.blobs_larger_than(limit).map_err(|error| super::git_failure(&error))?;
             blobs.extend(large.into_iter().map(|id| (id, BlobFate::Drop)));
         }
-        if rules.is_empty() && blobs.is_empty() && self.strip_blobs_bigger_than.is_none() {
+        if !else_named && rules.is_empty() && blobs.is_empty() && self.strip_blobs_bigger_than.is_none() {
             return Err(Failure::new(Kind::Usage, "nothing was said to take out of history")
-                .hint("name a file: seal scrub --path PATH"));
+                .hint("name a file: seal scrub --path PATH")
+                .hint("or a value: seal scrub --value-file FILE"));
         }
         let paths = PathSelection { rules, by_base_name: self.use_base_name };
         Ok(Rules { paths, blobs, ..Rules::default() })
@@ -149,6 +158,7 @@ impl SelectionArgs {
 
     /// The same in words that are the same in every run.
     pub fn in_words(&self, rules: &Rules) -> String {
+        // New forms of blobs are not told: those that are sealed differ from run to run.
         let mut blobs: Vec<String> = rules.blobs.keys().map(ToString::to_string).collect();
         blobs.sort();
         format!("{:?} {} {blobs:?}", rules.paths.rules, rules.paths.by_base_name)

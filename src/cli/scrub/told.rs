@@ -4,6 +4,7 @@ use gix::bstr::ByteSlice as _;
 use serde_json::json;
 
 use super::args::{Format, ScrubArgs};
+use super::value::{Found, Wanted};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::session::Session;
 use crate::git::{Proof, Refusal, RunState, SwitchError, Switched};
@@ -17,11 +18,16 @@ const ROTATE: &str =
 /// More paths than this are counted, not listed.
 const MAX_PATHS: usize = 20;
 
-/// Tells a plan.
-pub fn plan(plan: &Plan, args: &ScrubArgs, session: &Session) -> Result<(), Failure> {
+/// Tells a plan, with what was found by value.
+pub fn plan(plan: &Plan, found: &Found, wanted: &Wanted, args: &ScrubArgs, session: &Session) -> Result<(), Failure> {
     match args.format {
-        Format::Json => session.answer(format!("{:#}\n", as_json(plan)).as_bytes()),
-        Format::Human => session.answer(in_words(plan, args).as_bytes()),
+        Format::Json => {
+            let mut json = as_json(plan);
+            json["found"] = found.json.clone();
+            wanted.hide_json(&mut json);
+            session.answer(format!("{json:#}\n").as_bytes())
+        }
+        Format::Human => session.answer(wanted.hide(&in_words(plan, found, args)).as_bytes()),
     }
 }
 
@@ -88,8 +94,9 @@ pub fn switched(done: &Switched) -> Vec<String> {
     lines
 }
 
-fn in_words(plan: &Plan, args: &ScrubArgs) -> String {
+fn in_words(plan: &Plan, found: &Found, args: &ScrubArgs) -> String {
     let mut lines = vec![format!("rotate    {ROTATE}")];
+    lines.extend(found.lines.iter().cloned());
     if plan.is_empty() {
         lines.push("nothing   no commit, tag or ref has what was named; nothing will change".to_owned());
         return lines.join("\n") + "\n";
@@ -177,11 +184,13 @@ fn refs(kind: RefKind, count: usize) -> String {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+/// `1 blob`, `3 blobs`
+pub fn counted(count: usize, what: &str) -> String {
     counted_as(count, what, &format!("{what}s"))
 }
 
-fn counted_as(count: usize, one: &str, many: &str) -> String {
+/// `1 branch`, `2 branches`
+pub fn counted_as(count: usize, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
