@@ -35,6 +35,7 @@ mod scan_options;
 mod scrub_value;
 mod report;
 mod scrub;
+mod scrub_through;
 mod sops_users;
 mod sops_values;
 mod sops_vectors;

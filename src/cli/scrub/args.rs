@@ -37,6 +37,9 @@ pub struct ScrubArgs {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    /// Then remove the old objects for good; nothing can be undone after it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub finish: bool,
     /// How to tell it
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
@@ -49,6 +52,12 @@ pub enum Step {
     Undo,
     /// Go on with a rewrite that was killed
     Resume,
+    /// Remove the old objects for good; nothing can be undone after it
+    Finish {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Tell which rewrites there are, and how far they are
     Status,
 }
@@ -95,7 +104,8 @@ const EXAMPLES: &str = "\
 Examples:
   seal scrub --path config/mail.yml --dry-run
   seal scrub --path config/mail.yml
-  seal scrub --path-glob '*.pem' --remove-to removed.txt --yes";
+  seal scrub --path-glob '*.pem' --remove-to removed.txt --yes
+  seal scrub finish";
 
 impl SelectionArgs {
     /// The rules that the words make.
