@@ -364,8 +364,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
-
         #[test]
         fn every_body_of_random_values_is_found(value in "[ -~]{8,80}", before in "[ -~]{0,5}", behind in "[ -~]{0,5}") {
             // Blanks at the ends are folded away with the lines.

@@ -36,6 +36,7 @@ mod scrub_by_value;
 mod scrub_value;
 mod report;
 mod scrub;
+mod scrub_through;
 mod sops_users;
 mod sops_values;
 mod sops_vectors;

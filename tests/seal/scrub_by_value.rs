@@ -2,8 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use seal::git::{Repository, RunFolder, finish, read_map};
-use seal::scrub::{LeakedValue, Mapped, Searcher};
+use seal::scrub::{LeakedValue, Searcher};
 use zeroize::Zeroizing;
 
 use crate::support::repo::Repo;
@@ -41,17 +40,6 @@ fn planted() -> Repo {
     repo.write("app.yml", format!("user: ada\nother: \"{}\"\n", VALUE.replace('"', "\\\"")));
     repo.git(["stash", "-q"]).exits(0);
     repo
-}
-
-/// Ends the last rewrite.
-fn end(repo: &Repo) {
-    let repository = Repository::of(&repo.path("")).unwrap();
-    let run = RunFolder::all(repository.common_dir()).unwrap().pop().unwrap();
-    let map = read_map(&run).unwrap();
-    let gone: Vec<_> = map.keys().copied().collect();
-    let fate = |id: &gix::hash::oid| map.get(id).copied().unwrap_or(Mapped::Same);
-    let kept = finish(&repository, &run, &fate, &gone).unwrap();
-    assert!(kept.is_empty(), "{kept:?}");
 }
 
 fn everything(repo: &Repo) -> Vec<u8> {
@@ -94,7 +82,7 @@ fn value_goes_from_everywhere_and_verify_says_so() {
 
     let kept = seal(&repo, &verify, 1).stdout_text();
     assert!(kept.contains("kept by") && kept.contains("refs/seal/backup/"), "{kept}");
-    end(&repo);
+    seal(&repo, &["scrub", "finish", "--yes"], 0);
     let clean = seal(&repo, &verify, 0).stdout_text();
     assert!(clean.contains("CLEAN") && !clean.contains("NOT CLEAN"), "{clean}");
     // Without the value, the old objects are looked for.

@@ -41,6 +41,9 @@ pub struct ScrubArgs {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    /// Then remove the old objects for good; nothing can be undone after it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub finish: bool,
     /// How to tell it
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
@@ -53,6 +56,12 @@ pub enum Step {
     Undo,
     /// Go on with a rewrite that was killed
     Resume,
+    /// Remove the old objects for good; nothing can be undone after it
+    Finish {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Tell which rewrites there are, and how far they are
     Status,
     Verify(VerifyArgs),
@@ -102,7 +111,8 @@ Examples:
   seal scrub --path config/mail.yml
   seal scrub --path-glob '*.pem' --remove-to removed.txt --yes
   seal scrub --value-file leaked.txt --dry-run
-  seal scrub --seal --path deploy/db.secret.yaml";
+  seal scrub --seal --path deploy/db.secret.yaml
+  seal scrub finish";
 
 impl SelectionArgs {
     /// The rules that the words make.

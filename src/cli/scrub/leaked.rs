@@ -106,7 +106,7 @@ fn value_at(place: &str, session: &Session) -> Result<Zeroizing<Vec<u8>>, Failur
         return Err(not_found("there is no string at that key"));
     };
     let text = Zeroizing::new(document.text(text).to_vec());
-    if key == "data" || !key.starts_with("data") {
+    if !key.starts_with("data.") && !key.starts_with("data[") {
         return Ok(text);
     }
     use base64::Engine as _;

@@ -11,6 +11,7 @@ mod verify;
 
 use std::path::Path;
 
+use gix::ObjectId;
 use gix::hash::oid;
 
 pub use args::ScrubArgs;
@@ -66,8 +67,12 @@ fn after(step: Step, repository: &Repository, session: &Session) -> Result<(), F
     }
     let runs = git::status(repository).map_err(|error| told::switch_failure(&error))?;
     if step == Step::Status {
-        let line = |(run, state): &(RunFolder, RunState)| format!("{}  {}\n", run.name(), told::state(*state));
-        return session.answer(runs.iter().map(line).collect::<String>().as_bytes());
+        let finished = RunFolder::finished(repository.common_dir());
+        return session.answer(told::status(&runs, &finished).as_bytes());
+    }
+    session.say(&told::rotate());
+    if let Step::Finish { yes } = step {
+        return finish_all(yes, repository, &runs, session);
     }
     let is_meant = |state: &RunState| match step {
         Step::Resume => *state == RunState::Switching,
@@ -87,6 +92,47 @@ fn after(step: Step, repository: &Repository, session: &Session) -> Result<(), F
     Ok(())
 }
 
+/// Ends all runs that have moved refs, oldest first: what one made may be what the next took away.
+fn finish_all(
+    yes: bool,
+    repository: &Repository,
+    runs: &[(RunFolder, RunState)],
+    session: &Session,
+) -> Result<(), Failure> {
+    let is_meant = |state: &RunState| matches!(state, RunState::Switched | RunState::Finishing);
+    let mut meant = runs.iter().filter(|(_, state)| is_meant(state)).peekable();
+    if meant.peek().is_none() {
+        return Err(Failure::new(Kind::NotFound, "there is no rewrite to finish").hint("seal scrub status"));
+    }
+    if !yes {
+        const ASKED: &str = "Remove the old objects for good? Nothing can be undone after it.";
+        if !session.terminal().can_ask() {
+            return Err(Failure::new(Kind::Usage, "old objects would be removed for good, and nobody can be asked")
+                .hint("seal scrub finish --yes"));
+        }
+        let agreed = session.terminal().confirm(ASKED, "--yes");
+        if !agreed.map_err(|error| Failure::new(Kind::Usage, error.to_string()))? {
+            session.say("nothing has changed");
+            return Ok(());
+        }
+    }
+    meant.try_for_each(|(run, _)| finish(repository, run, session))
+}
+
+/// Removes what a run has replaced.
+fn finish(repository: &Repository, run: &RunFolder, session: &Session) -> Result<(), Failure> {
+    let map = git::read_map(run).map_err(|error| git_failure(&error))?;
+    let old: Vec<ObjectId> = git::old_objects(run).map_err(|error| git_failure(&error))?.into_iter().collect();
+    let mapped = |id: &oid| map.get(id).copied().unwrap_or(Mapped::Same);
+    let kept = git::finish(repository, run, &mapped, &old).map_err(|error| told::switch_failure(&error))?;
+    if !kept.is_empty() {
+        return Err(told::kept(&kept, old.len()));
+    }
+    let has_remote = repository.has_remotes();
+    told::finished(old.len(), has_remote).iter().for_each(|line| session.say(line));
+    Ok(())
+}
+
 fn rewrite(
     args: &ScrubArgs,
     session: &Session,
@@ -102,8 +148,16 @@ fn rewrite(
     let wishes = format!("{} {}", args.selection.in_words(&prepared.rules), args.value.in_words());
     let digest = scrub::digest(refs.tips().map(|(name, id)| (name.as_ref(), id)), &wishes);
     let found = scrub.found();
-    let plan = Plan::of(digest, &prepared.history, &prepared.tips, &prepared.rewritten, &prepared.moves);
-    told::plan(&plan, &found, wanted, args, session)?;
+    let plan = Plan {
+        notes: prepared.notes.moved,
+        notes_dropped: prepared.notes.dropped,
+        stashes: prepared.stashes,
+        stashes_dropped: prepared.dropped_stashes,
+        ..Plan::of(digest, &prepared.history, &prepared.tips, &prepared.rewritten, &prepared.moves)
+    };
+    let map = |id: &oid| prepared.mapped(id).unwrap_or(Mapped::Same);
+    let stayed = !plan.is_empty() && repository.nothing_left(refs, &map).map_err(|error| git_failure(&error))?;
+    told::plan(&plan, &found, stayed, wanted, args, session)?;
     found.hints.iter().for_each(|hint| session.say(&wanted.hide(hint)));
     if plan.is_empty() || args.dry_run || !agreed(args, session)? {
         return Ok(());
@@ -112,13 +166,12 @@ fn rewrite(
     let proof = git::prove(repository, run, &prepared, wanted.rewords()).map_err(|error| rewrite_failure(&error))?;
     session.say(&told::proof(&proof));
     prepared.write_map(run).map_err(|error| git_failure(&error))?;
-    let map = |id: &oid| prepared.mapped(id).unwrap_or(Mapped::Same);
     let missing = MissingCheckouts::Refuse;
     let switch = SwitchPlan { repository, run, refs, moves: &prepared.moves, map: &map, missing };
     let done = git::switch(&switch).map_err(|error| told::switch_failure(&error))?;
-    told::switched(&done).iter().for_each(|line| session.say(&wanted.hide(line)));
-    wanted.clean(repository, session)?;
-    Ok(())
+    told::switched(&done, args.finish).iter().for_each(|line| session.say(&wanted.hide(line)));
+    wanted.clean(repository, args.finish, session)?;
+    if args.finish { finish(repository, run, session) } else { Ok(()) }
 }
 
 /// Whether the plan is to be carried out: on a terminal that is asked, elsewhere it must have been said.

@@ -87,9 +87,11 @@ fn old_objects(args: &VerifyArgs, repository: &Repository) -> Result<BTreeSet<Ob
     let states: BTreeMap<String, RunState> = states.into_iter().map(|(run, state)| (run.name(), state)).collect();
     let is_back =
         |name: &String| matches!(states.get(name), Some(RunState::Written | RunState::Undoing | RunState::Undone));
-    let runs = RunFolder::with_maps(repository.common_dir()).map_err(|error| git_failure(&error))?;
+    let mut runs = RunFolder::finished(repository.common_dir());
+    runs.extend(RunFolder::all(repository.common_dir()).map_err(|error| git_failure(&error))?);
+    runs.sort_by_key(RunFolder::name);
     let is_meant = |run: &RunFolder| match &args.run {
-        Some(id) => run.name() == *id,
+        Some(id) => run.name() == *id && !is_back(id),
         None => !is_back(&run.name()),
     };
     let runs: Vec<RunFolder> = runs.into_iter().filter(is_meant).collect();
@@ -100,7 +102,7 @@ fn old_objects(args: &VerifyArgs, repository: &Repository) -> Result<BTreeSet<Ob
     let mut old = BTreeSet::new();
     for run in &runs {
         let map = git::read_map(run).map_err(|error| git_failure(&error))?;
-        old.extend(map.keys().copied());
+        old.extend(git::old_objects(run).map_err(|error| git_failure(&error))?);
         // What a later rewrite makes again is not old any more.
         for new in map.values() {
             if let Mapped::New(new) = new {
