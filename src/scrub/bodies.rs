@@ -146,6 +146,8 @@ pub fn bodies(value: &[u8]) -> Vec<Body> {
         forms.push(unix);
     }
     forms.extend(forms.iter().filter_map(|form| in_json(form)).collect::<Vec<_>>());
+    let in_ascii = |form: &Zeroizing<Vec<u8>>| [Case::Lower, Case::Upper].map(|case| in_ascii(form, case));
+    forms.extend(forms.iter().filter(|form| !form.is_ascii()).flat_map(in_ascii).collect::<Vec<_>>());
     forms.sort_unstable_by(|one, other| one.as_slice().cmp(other));
     forms.dedup();
     for form in &forms {
@@ -528,6 +530,18 @@ fn in_json(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let quoted = Zeroizing::new(serde_json::to_vec(text).ok()?);
     let inside = &quoted[1..quoted.len() - 1];
     (inside != value).then(|| Zeroizing::new(inside.to_vec()))
+}
+
+/// A string of JSON in ASCII alone, as many programs write it.
+fn in_ascii(text: &[u8], case: Case) -> Zeroizing<Vec<u8>> {
+    let mut ascii = Zeroizing::new(Vec::with_capacity(text.len() * 6));
+    for raw in characters(text) {
+        match Escape::Unicode(case).of(raw).filter(|_| !raw.is_ascii()) {
+            Some(escaped) => ascii.extend_from_slice(&escaped),
+            None => ascii.extend_from_slice(raw),
+        }
+    }
+    ascii
 }
 
 /// Behind the line break and indentation at `at`, between two letters of base64; `None` where there is none.

@@ -314,6 +314,11 @@ mod tests {
             .into_bytes(),
         );
         add("json all escaped", units(&|unit| format!("\\u{unit:04X}")).into_bytes());
+        let escaped = |char: char| match char.is_ascii() {
+            true => char.to_string(),
+            false => char.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+        };
+        add("base64 json ascii", STANDARD.encode(json.chars().map(escaped).collect::<String>()).into_bytes());
         let nested = serde_json::to_string(&json).unwrap();
         add("json in json in json", serde_json::to_string(&nested).unwrap().into_bytes());
         add("json in json", nested.into_bytes());

@@ -16,7 +16,7 @@ use crate::host::files;
 use crate::host::terminal::shown;
 use crate::scrub::{BlobFate, PathRule, PathSelection, Rules};
 
-/// Take files out of history
+/// Take files and leaked values out of history
 ///
 /// Rewrites all commits that have them, on every branch, tag, stash and note, and moves the refs at once. Shows what will happen
 /// first. Change the credential where it comes from before anything else: whoever has fetched the repository keeps the old one.
@@ -53,16 +53,20 @@ pub struct ScrubArgs {
 #[derive(Subcommand, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Put all refs back to where they were
+    #[command(after_help = "Examples:\n  seal scrub undo")]
     Undo,
     /// Go on with a rewrite that was killed
+    #[command(after_help = "Examples:\n  seal scrub resume")]
     Resume,
     /// Remove the old objects for good; nothing can be undone after it
+    #[command(after_help = "Examples:\n  seal scrub finish\n  seal scrub finish --yes")]
     Finish {
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
     },
     /// Tell which rewrites there are, and how far they are
+    #[command(after_help = "Examples:\n  seal scrub status")]
     Status,
     Verify(VerifyArgs),
 }

@@ -1,4 +1,4 @@
-//! `seal scrub`: takes files out of history. Tells the plan, asks, and only then moves refs.
+//! `seal scrub`: takes files and leaked values out of history. Tells the plan, asks, and only then moves refs.
 //!
 //! What the words mean is in [`args`], how the plan is told in [`told`]. The rewrite itself is [`git::prepare`](crate::git::prepare).
 
@@ -170,7 +170,7 @@ fn rewrite(
     let switch = SwitchPlan { repository, run, refs, moves: &prepared.moves, map: &map, missing };
     let done = git::switch(&switch).map_err(|error| told::switch_failure(&error))?;
     told::switched(&done, args.finish).iter().for_each(|line| session.say(&wanted.hide(line)));
-    wanted.clean(repository, args.finish, session)?;
+    wanted.clean(repository, session)?;
     if args.finish { finish(repository, run, session) } else { Ok(()) }
 }
 

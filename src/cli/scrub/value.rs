@@ -181,16 +181,12 @@ impl Wanted {
     }
 
     /// Takes the values out of what git keeps beside history: reflogs, and the message written last.
-    /// `finishes` is whether old objects go at once.
-    pub fn clean(&self, repository: &Repository, finishes: bool, session: &Session) -> Result<(), Failure> {
+    pub fn clean(&self, repository: &Repository, session: &Session) -> Result<(), Failure> {
         let Some(hider) = &self.hider else { return Ok(()) };
         let redact = |text: &[u8]| hider.words(text).map(|redacted| redacted.bytes);
         let files = git::redact_kept_words(repository, &redact).map_err(|error| git_failure(&error))?;
         if files > 0 {
             session.say(&format!("redacted  {} of git: reflogs and messages", counted(files, "file")));
-        }
-        if !finishes {
-            session.say("keeps     old objects hold the values until: seal scrub finish");
         }
         session.say("then      see that they are gone: seal scrub verify --value-file FILE");
         Ok(())
