@@ -30,6 +30,8 @@ pub struct Failure {
 pub enum Kind {
     /// The honest answer is no: files differ, a file is not as it should be.
     No,
+    /// The honest answer is neither yes nor no.
+    Unknown,
     /// Not everything could be looked through.
     Incomplete,
     /// The words typed are wrong, or input is needed and none is possible.
@@ -99,7 +101,13 @@ impl Kind {
     pub fn code(self) -> u8 {
         match self {
             Self::No | Self::NotFound | Self::Defect => 1,
-            Self::Usage | Self::Conflict | Self::Context | Self::Order | Self::KeyPath | Self::ExtractPath => 2,
+            Self::Unknown
+            | Self::Usage
+            | Self::Conflict
+            | Self::Context
+            | Self::Order
+            | Self::KeyPath
+            | Self::ExtractPath => 2,
             Self::Incomplete
             | Self::Config
             | Self::Input

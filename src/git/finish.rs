@@ -3,7 +3,7 @@
 //! Reflogs are kept: their ids become those of the new objects, and only entries of what is gone go. Whatever else names an old object
 //! goes: backups, lines of pseudo refs, caches. git repacks and prunes. Then it is looked whether the old objects are gone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ use crate::scrub::{Mapped, map_reflog};
 pub struct Kept {
     /// The object.
     pub id: ObjectId,
-    /// What keeps it, in words.
+    /// What keeps it, in words that say it of the object.
     pub by: String,
 }
 
@@ -78,6 +78,9 @@ pub fn finish(
     }
     Ok(kept)
 }
+
+/// git's word for all that indexes name.
+const INDEX: &str = "--indexed-objects";
 
 fn drop_backups(refs: &Refs, run: &RunFolder, git: &Git) -> Result<(), GitError> {
     let prefix = format!("{BACKUPS}{}/", run.name());
@@ -142,19 +145,26 @@ fn kept(repository: &Repository, refs: &Refs, git: &Git, gone: &[ObjectId]) -> R
         return Ok(Vec::new());
     }
     // Whatever is found first is said; the last is for what none of them explains.
-    let mut reasons: Vec<(String, BTreeSet<ObjectId>)> = Vec::new();
-    let mut named: Vec<(String, Vec<String>)> = refs
-        .again()?
-        .tips()
-        .map(|(name, id)| (format!("the ref {}", crate::host::shown_bytes(name)), vec![id.to_string()]))
-        .collect();
-    named.push(("a reflog".to_owned(), vec!["--reflog".to_owned()]));
-    named.push(("an index".to_owned(), vec!["--indexed-objects".to_owned()]));
-    for (what, from) in named {
-        let mut words = vec!["rev-list", "--objects", "--no-object-names"];
-        words.extend(from.iter().map(String::as_str));
-        reasons.push((what, ids(&git.run(&words, b"")?)));
+    let mut said: BTreeMap<ObjectId, String> = BTreeMap::new();
+    let now = refs.again()?;
+    let heads = now.tips().map(|(_, id)| format!("{id}\n")).collect::<String>();
+    for (what, from) in
+        [("history has it", "--stdin"), ("a reflog leads to it", "--reflog"), ("an index has it", INDEX)]
+    {
+        let input = if from == "--stdin" { heads.as_bytes() } else { b"" };
+        for line in git.run(&["rev-list", "--objects", from], input)?.lines() {
+            let (id, path) = line.split_at(line.find_byte(b' ').unwrap_or(line.len()));
+            let Some(id) = ObjectId::from_hex(id).ok().filter(|id| there.contains(id)) else { continue };
+            said.entry(id).or_insert_with(|| match path.trim_ascii_start() {
+                b"" => what.to_owned(),
+                path => format!("{what} as {}", crate::host::shown_bytes(path)),
+            });
+        }
     }
+    for (name, id) in now.tips().filter(|(_, id)| there.contains(id)) {
+        said.insert(id, format!("{} names it", crate::host::shown_bytes(name)));
+    }
+    let mut reasons: Vec<(String, BTreeSet<ObjectId>)> = Vec::new();
     for entry in fs::read_dir(objects.join("pack")).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.extension().is_some_and(|end| end == "keep") {
@@ -162,22 +172,21 @@ fn kept(repository: &Repository, refs: &Refs, git: &Git, gone: &[ObjectId]) -> R
             let listed = git.run(&["show-index", &format!("--object-format={hash}")], &index)?;
             let listed = listed.lines().filter_map(|line| line.fields().nth(1));
             let listed = listed.filter_map(|word| ObjectId::from_hex(word).ok()).collect();
-            reasons.push((format!("{}", path.display()), listed));
+            reasons.push((format!("{} keeps it", path.display()), listed));
         }
     }
     for folder in alternates(&objects)? {
         if let Ok(reader) = ObjectReader::open(std::slice::from_ref(&folder), hash) {
             let listed = there.iter().copied().filter(|id| reader.has(*id)).collect();
-            reasons.push((format!("the alternate {}", folder.display()), listed));
+            reasons.push((format!("{}, which is borrowed from, has it", folder.display()), listed));
         }
     }
-    let why = |id: &ObjectId| reasons.iter().find(|(_, ids)| ids.contains(id)).map(|(what, _)| what.clone());
-    let unknown = || "nothing that was found: another program may have written it again".to_owned();
+    let why = |id: &ObjectId| {
+        let elsewhere = || reasons.iter().find(|(_, ids)| ids.contains(id)).map(|(what, _)| what.clone());
+        said.get(id).cloned().or_else(elsewhere)
+    };
+    let unknown = || "nothing that was found keeps it: another program may have written it again".to_owned();
     Ok(there.iter().map(|id| Kept { id: *id, by: why(id).unwrap_or_else(unknown) }).collect())
-}
-
-fn ids(output: &[u8]) -> BTreeSet<ObjectId> {
-    output.lines().filter_map(|line| ObjectId::from_hex(line.trim_ascii()).ok()).collect()
 }
 
 /// The folders of objects that a repository borrows from.

@@ -41,6 +41,18 @@ impl RunFolder {
         Ok(runs)
     }
 
+    /// The runs that are finished, oldest first: their old objects are gone, and maps say what became of them.
+    pub fn finished(common: &Path) -> Vec<Self> {
+        let entries = std::fs::read_dir(common.join("seal")).into_iter().flatten().flatten();
+        let paths = entries.map(|entry| entry.path());
+        let mut runs: Vec<Self> = paths
+            .filter(|path| path.join("object-map").is_file() && !path.join("objects").is_dir())
+            .map(|path| Self { path })
+            .collect();
+        runs.sort_by(|one, other| one.path.cmp(&other.path));
+        runs
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path

@@ -5,11 +5,18 @@ use gix::hash::oid;
 use gix::objs::Kind;
 
 use super::header::Words;
+use super::history::History;
 use super::moves::Mapped;
 use super::objects::{ObjectError, Objects};
+use super::rewrite::Rules;
 
 /// A change of trees, or of words, that a rewrite asks for at each commit and tag.
 pub trait Adjust {
+    /// Adds what it asks for to the rules, once, before anything is rewritten; new blobs are written to `objects`.
+    fn begin(&mut self, _objects: &mut dyn Objects, _history: &History, _rules: &mut Rules) -> Result<(), ObjectError> {
+        Ok(())
+    }
+
     /// The root tree that takes the place of `root`, from which what the rules take was taken already.
     fn root(&mut self, _objects: &mut dyn Objects, root: ObjectId) -> Result<ObjectId, ObjectError> {
         Ok(root)
@@ -43,6 +50,10 @@ impl Adjust for () {}
 
 /// One change after the other, each seeing what those before it left.
 impl Adjust for Vec<Box<dyn Adjust + '_>> {
+    fn begin(&mut self, objects: &mut dyn Objects, history: &History, rules: &mut Rules) -> Result<(), ObjectError> {
+        self.iter_mut().try_for_each(|one| one.begin(objects, history, rules))
+    }
+
     fn root(&mut self, objects: &mut dyn Objects, root: ObjectId) -> Result<ObjectId, ObjectError> {
         self.iter_mut().try_fold(root, |root, one| one.root(objects, root))
     }

@@ -126,7 +126,7 @@ const MAX_ANCHOR: usize = 16;
 /// A piece has at most so many spellings.
 const MAX_SPELLINGS: usize = 12;
 
-/// Two pieces that lie side by side within so many letters: a line break is in one of them at most.
+/// Two pieces that lie side by side within so many bytes: a line break is in one of them at most, as no line is shorter.
 const UNBROKEN: usize = 48;
 
 /// How many places are followed at once while a body is matched.
@@ -146,6 +146,8 @@ pub fn bodies(value: &[u8]) -> Vec<Body> {
         forms.push(unix);
     }
     forms.extend(forms.iter().filter_map(|form| in_json(form)).collect::<Vec<_>>());
+    let in_ascii = |form: &Zeroizing<Vec<u8>>| [Case::Lower, Case::Upper].map(|case| in_ascii(form, case));
+    forms.extend(forms.iter().filter(|form| !form.is_ascii()).flat_map(in_ascii).collect::<Vec<_>>());
     forms.sort_unstable_by(|one, other| one.as_slice().cmp(other));
     forms.dedup();
     for form in &forms {
@@ -304,8 +306,9 @@ impl Body {
             return anchors;
         }
         let middle = length / 2;
-        let mut anchors = self.best_window(middle.saturating_sub(UNBROKEN / 2)..middle);
-        anchors.extend(self.best_window(middle..(middle + UNBROKEN / 2).min(length)));
+        let half = if self.encoding == Encoding::Hex { UNBROKEN / 4 } else { UNBROKEN / 2 };
+        let mut anchors = self.best_window(middle.saturating_sub(half)..middle);
+        anchors.extend(self.best_window(middle..(middle + half).min(length)));
         anchors
     }
 
@@ -477,6 +480,13 @@ fn escapes(raw: &[u8]) -> Vec<String> {
         let escaped: BTreeSet<String> = escaped.map(|one| String::from_utf8_lossy(&one).into_owned()).collect();
         all.extend(escaped.iter().flat_map(|one| (1..3).map(|depth| one.replace('\\', &"\\".repeat(1 << depth)))));
     }
+    // Python and JavaScript escape characters by their number, not byte by byte.
+    let number = u32::from(char);
+    all.extend(match number {
+        0x80..=0xff => vec![format!("\\x{number:02x}"), format!("\\x{number:02X}")],
+        0x1_0000.. => vec![format!("\\U{number:08x}"), format!("\\U{number:08X}"), format!("\\u{{{number:x}}}")],
+        _ => Vec::new(),
+    });
     match char {
         '\'' => all.extend(["''", "'\\''", "'\"'\"'", "&apos;", "&#039;", "\\'"].map(str::to_owned)),
         '"' => all.extend(["&quot;", "\"\""].map(str::to_owned)),
@@ -520,6 +530,18 @@ fn in_json(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let quoted = Zeroizing::new(serde_json::to_vec(text).ok()?);
     let inside = &quoted[1..quoted.len() - 1];
     (inside != value).then(|| Zeroizing::new(inside.to_vec()))
+}
+
+/// A string of JSON in ASCII alone, as many programs write it.
+fn in_ascii(text: &[u8], case: Case) -> Zeroizing<Vec<u8>> {
+    let mut ascii = Zeroizing::new(Vec::with_capacity(text.len() * 6));
+    for raw in characters(text) {
+        match Escape::Unicode(case).of(raw).filter(|_| !raw.is_ascii()) {
+            Some(escaped) => ascii.extend_from_slice(&escaped),
+            None => ascii.extend_from_slice(raw),
+        }
+    }
+    ascii
 }
 
 /// Behind the line break and indentation at `at`, between two letters of base64; `None` where there is none.

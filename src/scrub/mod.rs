@@ -54,7 +54,7 @@ pub use reflog::{Stashes, map_reflog, map_stashes, reflog_ids};
 pub use rename::{Mover, PathChange, PathChanges};
 pub use replace::{BadExpression, REMOVED, Replacements, Template};
 pub use rewrite::{BlobFate, CommitFate, Rewritten, Rules, rewrite};
-pub use sealing::{FileVersion, SealError, SealedVersions, Sealer, Unparsable, seal_versions};
+pub use sealing::{FileVersion, SealError, SealedVersions, Sealer, Unparsable, file_versions, seal_versions};
 pub use searcher::{Match, Searcher};
 pub use tips::{Tag, Tips};
 pub use tree::{Entries, Entry, EntryKind, NotATree, TreeEdit};

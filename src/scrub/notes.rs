@@ -27,11 +27,13 @@ pub struct Notes {
 }
 
 /// Rewrites notes and their history, from `tip` back. `map` says what became of what the notes are about.
+///
+/// With them comes what each commit of their history is now.
 pub fn rewrite_notes(
     objects: &mut impl Objects,
     tip: ObjectId,
     map: &dyn Fn(&oid) -> Mapped,
-) -> Result<Notes, ObjectError> {
+) -> Result<(Notes, HashMap<ObjectId, ObjectId>), ObjectError> {
     let mut commits: HashMap<ObjectId, ObjectId> = HashMap::new();
     let mut trees: HashMap<ObjectId, Notes> = HashMap::new();
     let mut todo = vec![(tip, false)];
@@ -75,7 +77,7 @@ pub fn rewrite_notes(
         last.tip = if is_same { id } else { objects.write(Kind::Commit, &edit.apply())? };
         commits.insert(id, last.tip);
     }
-    Ok(last)
+    Ok((last, commits))
 }
 
 /// Entries by path: each folder has its own.
@@ -240,7 +242,8 @@ mod tests {
         let before = tree(&mut objects, &entries);
         let first = commit(&mut objects, before, None);
         let second = commit(&mut objects, before, Some(first));
-        let notes = rewrite_notes(&mut objects, second, &map).unwrap();
+        let (notes, commits) = rewrite_notes(&mut objects, second, &map).unwrap();
+        assert_eq!((commits.len(), commits[&second]), (2, notes.tip));
         let in_a = inner(&mut objects, 'a', two);
         let after = tree(&mut objects, &[("40000", "11", in_1), ("100644", "README", two), ("40000", "aa", in_a)]);
         assert_eq!(tree_of(&objects, notes.tip), after);
@@ -259,7 +262,7 @@ mod tests {
         for pair in [[one, two], [two, one], [one, one]] {
             let before = tree(&mut objects, &[("100644", &key('2'), pair[0]), ("100644", &key('3'), pair[1])]);
             let tip = commit(&mut objects, before, None);
-            let notes = rewrite_notes(&mut objects, tip, &map).unwrap();
+            let (notes, _) = rewrite_notes(&mut objects, tip, &map).unwrap();
             let texts = if one < two { "one\n\ntwo\n" } else { "two\n\none\n" };
             let joined = if pair[0] == pair[1] { one } else { blob(&mut objects, texts) };
             assert_eq!(tree_of(&objects, notes.tip), tree(&mut objects, &[("100644", &key('a'), joined)]));
@@ -274,7 +277,7 @@ mod tests {
         let before = tree(&mut objects, &[("100644", &"1".repeat(40), one), ("100664", "x", one)]);
         let tip = commit(&mut objects, before, None);
         let count = objects.len();
-        assert_eq!(rewrite_notes(&mut objects, tip, &map).unwrap().tip, tip);
+        assert_eq!(rewrite_notes(&mut objects, tip, &map).unwrap().0.tip, tip);
         assert_eq!(objects.len(), count);
     }
 }

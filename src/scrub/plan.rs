@@ -36,6 +36,14 @@ pub struct Plan {
     pub tag_signatures: usize,
     /// Tags that get another id.
     pub tags: usize,
+    /// Notes that get a new place, as what they are about has a new id.
+    pub notes: usize,
+    /// Notes that go, with what they are about.
+    pub notes_dropped: usize,
+    /// Stashes that change.
+    pub stashes: usize,
+    /// Stashes of which nothing is left.
+    pub stashes_dropped: usize,
     /// The refs that move.
     pub refs: Vec<RefMove>,
 }
@@ -80,7 +88,7 @@ impl RefKind {
 }
 
 impl Plan {
-    /// The plan that a rewrite is.
+    /// The plan that a rewrite is; notes and stashes are counted by whoever moves them.
     pub fn of(digest: String, history: &History, tips: &Tips, rewritten: &Rewritten, refs: &[RefMove]) -> Self {
         let mut new: HashSet<ObjectId> = HashSet::new();
         let (mut changed, mut pruned, mut merged) = (0, 0, 0);
@@ -107,6 +115,10 @@ impl Plan {
             signatures: rewritten.signatures_lost,
             tag_signatures: rewritten.tag_signatures_lost,
             tags: tips.tags.iter().filter(|tag| is_changed(&tag.id)).count(),
+            notes: 0,
+            notes_dropped: 0,
+            stashes: 0,
+            stashes_dropped: 0,
             refs: refs.to_vec(),
         }
     }

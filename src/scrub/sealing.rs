@@ -4,15 +4,18 @@
 //! ciphertext, so that differences show what was really changed. Keys are the caller's, behind [`Sealer`]. A sealed history is as
 //! secret as its recipients' keys, no more, and what leaked must still be rotated.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use gix::ObjectId;
 use gix::bstr::{BStr, BString, ByteSlice as _};
 use gix::objs::Kind;
 
+use super::history::History;
 use super::objects::{ObjectError, Objects};
+use super::paths::{Below, PathSelection, PathWalk, State};
 use super::rewrite::BlobFate;
+use super::tree::{Entries, EntryKind};
 use crate::crypt::Plaintext;
 use crate::document::{Document, Format};
 
@@ -141,6 +144,48 @@ pub fn seal_versions(
         Unparsable::Abort if !result.unparsable.is_empty() => Err(SealError::Unparsable(result.unparsable)),
         _ => Ok(result),
     }
+}
+
+/// The versions of the files that are selected, in the order in which they came to be: each blob at each path once.
+pub fn file_versions(
+    objects: &dyn Objects,
+    history: &History,
+    selection: PathSelection,
+) -> Result<Vec<FileVersion>, ObjectError> {
+    let mut walk = PathWalk::new(selection);
+    let mut versions = Vec::new();
+    let mut seen: HashSet<(ObjectId, Vec<u8>)> = HashSet::new();
+    let mut bytes = Vec::new();
+    let id_len = objects.hash_kind().len_in_bytes();
+    for (_, commit) in history.iter() {
+        let mut todo = vec![(commit.tree, Vec::new(), walk.top())];
+        while let Some((tree, path, state)) = todo.pop() {
+            if state == State::NOTHING || !seen.insert((tree, path.clone())) {
+                continue;
+            }
+            objects.read(&tree, &mut bytes)?;
+            for entry in Entries::new(&bytes, id_len) {
+                let entry = entry.map_err(|_| ObjectError::Damaged { id: tree, problem: "it is not a tree" })?;
+                let full =
+                    if path.is_empty() { entry.name.to_vec() } else { [&path, b"/".as_slice(), entry.name].concat() };
+                match entry.kind() {
+                    EntryKind::Tree => match walk.directory(state, entry.name) {
+                        Below::Nothing => {}
+                        Below::All => todo.push((entry.id.to_owned(), full, State::ALL)),
+                        Below::Inside(state) => todo.push((entry.id.to_owned(), full, state)),
+                    },
+                    // What a symbolic link says is no document.
+                    EntryKind::Blob if entry.mode != b"120000" && walk.file(state, entry.name) => {
+                        if seen.insert((entry.id.to_owned(), full.clone())) {
+                            versions.push(FileVersion { path: full.into(), blob: entry.id.to_owned() });
+                        }
+                    }
+                    EntryKind::Blob | EntryKind::Submodule => {}
+                }
+            }
+        }
+    }
+    Ok(versions)
 }
 
 #[cfg(test)]

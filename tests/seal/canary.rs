@@ -117,7 +117,7 @@ fn planted() -> (Folder, Vec<&'static str>) {
 }
 
 /// Every command with what it is run with; whether it may print the secret is in [`may_print`].
-const ROWS: [(&str, &[&[&str]]); 21] = [
+const ROWS: [(&str, &[&[&str]]); 22] = [
     ("init", &[&["init"]]),
     (
         "encrypt",
@@ -209,6 +209,25 @@ const ROWS: [(&str, &[&[&str]]); 21] = [
             &["scan", "--baseline", "plain.json"],
             &["scan", "--archive", "plain.bin"],
             &["scan", "baseline", "write", "--settings", "canary.toml", "--file", "known.json"],
+        ],
+    ),
+    (
+        "scrub",
+        &[
+            &["scrub", "-n", "--value-file", "value.txt"],
+            &["scrub", "-n", "--value-file", "value.txt", "--format", "json"],
+            &["scrub", "-n", "--value-from", "a@plain.yaml"],
+            &["scrub", "-n", "--value-from", "a@bad-tab.yaml"],
+            &["scrub", "-n", "--value-from", "b@plain.yaml"],
+            &["scrub", "-n", "--value-from", "a@sealed/x.yaml"],
+            &["scrub", "-n", "--from-scan", "plain.json"],
+            &["scrub", "-n", "--replace-text", "value.txt"],
+            &["scrub", "-n", "--replace-message", "plain.yaml"],
+            &["scrub", "-n", "--seal", "--path", "sealed"],
+            &["scrub", "--yes", "--value-file", "value.txt", "--remove"],
+            &["scrub", "verify", "--value-file", "value.txt"],
+            &["scrub", "verify", "--value-file", "value.txt", "--format", "json"],
+            &["scrub", "status"],
         ],
     ),
     ("hook", &[&["hook", "run", "pre-commit"], &["hook", "run", "commit-msg", "plain.yaml"], &["hook", "status"]]),

@@ -66,7 +66,7 @@ base64.b64encode(json.dumps({'password': s}).encode())
 #[test]
 fn what_other_programs_make_of_a_value_is_found_and_taken_out() {
     let pem = "-----BEGIN TEST KEY-----\nMC4CAQAwBQYDK2VwBCIEIA7+/x\nzz09ab==\n-----END TEST KEY-----";
-    for value in [VALUE, "it's & <b>\\o/ at 100% $HOME", "grüße-aus-日本-99", pem] {
+    for value in [VALUE, "it's & <b>\\o/ at 100% $HOME", "grüße-aus-日本-99", "smile-😀-twice-😀", pem] {
         let redactor = redactor(value);
         let mut made: Vec<(String, Vec<u8>)> = Vec::new();
         let script = format!(

@@ -40,19 +40,26 @@ echo edited >> a && echo staged >> plain && git add plain && echo untracked > fr
 "#;
 
 /// A repository, its new history in the folder of a run, and what became of each object.
-struct Bed {
-    folder: Folder,
+pub struct Bed {
+    pub folder: Folder,
 }
 
 impl Bed {
     fn new(more: &str) -> Self {
-        let bed = Self { folder: Folder::new() };
-        bed.sh("", &format!("set -e; {FIXTURE}\n{more}"));
+        let bed = Self::untouched("sha1", more);
         bed.rewrite();
         bed
     }
 
-    fn work(&self) -> PathBuf {
+    /// One whose new history is not made yet; with ids of that hash.
+    pub fn untouched(hash: &str, more: &str) -> Self {
+        let bed = Self { folder: Folder::new() };
+        let fixture = FIXTURE.replace("git init", &format!("git init --object-format={hash}"));
+        bed.sh("", &format!("set -e; {fixture}\n{more}"));
+        bed
+    }
+
+    pub fn work(&self) -> PathBuf {
         self.folder.path("work")
     }
 
@@ -60,14 +67,14 @@ impl Bed {
         self.folder.path("work/.git")
     }
 
-    fn sh(&self, inside: &str, script: &str) -> String {
+    pub fn sh(&self, inside: &str, script: &str) -> String {
         let step = self.folder.program("sh", ["-c", script]).inside(&self.folder.path(inside));
         let step =
             step.env("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z").env("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z");
         String::from_utf8_lossy(&step.ok()).into_owned()
     }
 
-    fn git(&self, words: &str) -> String {
+    pub fn git(&self, words: &str) -> String {
         self.sh("work", &format!("git {words}")).trim_end().to_owned()
     }
 
@@ -156,7 +163,7 @@ impl Bed {
     }
 
     /// Everything that undo gives back, to the byte.
-    fn state(&self) -> String {
+    pub fn state(&self) -> String {
         let mut state = self.view();
         for root in ["work", "other"] {
             writeln!(
@@ -174,7 +181,7 @@ impl Bed {
     }
 
     /// Everything that counts, without what git may write in another way.
-    fn view(&self) -> String {
+    pub fn view(&self) -> String {
         let script = "git for-each-ref --format='%(refname) %(objectname) %(symref) %(*objectname)' | grep -v refs/seal/ ; \
              cat $(git rev-parse --git-path HEAD); git ls-files --stage -v; GIT_OPTIONAL_LOCKS=0 git status --porcelain --ignored; \
              git stash list --format='%H %gs'; sha256sum $(git ls-files -o -c) 2>/dev/null; cat $(git rev-parse --git-path ORIG_HEAD) 2>&1";
@@ -184,7 +191,7 @@ impl Bed {
             .replace(&self.folder.path("").display().to_string(), "")
     }
 
-    fn is_sound(&self) {
+    pub fn is_sound(&self) {
         let said = self.sh("work", "git fsck --full --strict --no-dangling 2>&1; find .git -name '*.lock' -not -path '.git/seal/*'; ls .git/objects/pack/*.keep 2>/dev/null; true");
         let odd: Vec<&str> =
             said.lines().filter(|line| !line.contains("refs/heads/nowhere") && !line.starts_with("notice:")).collect();
@@ -415,7 +422,7 @@ impl Bed {
 
 /// Fails with the lines that only one of both has.
 #[track_caller]
-fn same(now: &str, wanted: &str, at: &str) {
+pub fn same(now: &str, wanted: &str, at: &str) {
     let only = |one: &str, other: &str| -> Vec<String> {
         one.lines().filter(|line| !other.lines().any(|other| other == *line)).map(str::to_owned).collect()
     };

@@ -8,13 +8,15 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use gix::ObjectId;
 
+use super::value::ValueArgs;
+use super::verify::VerifyArgs;
 use crate::cli::failure::{Failure, Kind};
 use crate::git::Repository;
 use crate::host::files;
 use crate::host::terminal::shown;
 use crate::scrub::{BlobFate, PathRule, PathSelection, Rules};
 
-/// Take files out of history
+/// Take files and leaked values out of history
 ///
 /// Rewrites all commits that have them, on every branch, tag, stash and note, and moves the refs at once. Shows what will happen
 /// first. Change the credential where it comes from before anything else: whoever has fetched the repository keeps the old one.
@@ -25,6 +27,8 @@ pub struct ScrubArgs {
     pub step: Option<Step>,
     #[command(flatten)]
     pub selection: SelectionArgs,
+    #[command(flatten)]
+    pub value: ValueArgs,
     /// Take the files out; this is what happens without another action
     #[arg(long, conflicts_with = "remove_to")]
     pub remove: bool,
@@ -37,20 +41,34 @@ pub struct ScrubArgs {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    /// Then remove the old objects for good; nothing can be undone after it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub finish: bool,
     /// How to tell it
     #[arg(long, value_enum, default_value = "human")]
     pub format: Format,
 }
 
 /// What can be done with a rewrite that was carried out.
-#[derive(Subcommand, Clone, Copy, PartialEq, Eq)]
+#[derive(Subcommand, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Put all refs back to where they were
+    #[command(after_help = "Examples:\n  seal scrub undo")]
     Undo,
     /// Go on with a rewrite that was killed
+    #[command(after_help = "Examples:\n  seal scrub resume")]
     Resume,
+    /// Remove the old objects for good; nothing can be undone after it
+    #[command(after_help = "Examples:\n  seal scrub finish\n  seal scrub finish --yes")]
+    Finish {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Tell which rewrites there are, and how far they are
+    #[command(after_help = "Examples:\n  seal scrub status")]
     Status,
+    Verify(VerifyArgs),
 }
 
 /// What is to go.
@@ -95,11 +113,15 @@ const EXAMPLES: &str = "\
 Examples:
   seal scrub --path config/mail.yml --dry-run
   seal scrub --path config/mail.yml
-  seal scrub --path-glob '*.pem' --remove-to removed.txt --yes";
+  seal scrub --path-glob '*.pem' --remove-to removed.txt --yes
+  seal scrub --value-file leaked.txt --dry-run
+  seal scrub --seal --path deploy/db.secret.yaml
+  seal scrub finish";
 
 impl SelectionArgs {
     /// The rules that the words make.
-    pub fn rules(&self, repository: &Repository) -> Result<Rules, Failure> {
+    /// Having none is an error where nothing else is named.
+    pub fn rules(&self, repository: &Repository, else_named: bool) -> Result<Rules, Failure> {
         let mut rules: Vec<PathRule> = Vec::new();
         for path in &self.path {
             rules.push(PathRule::Exact(exact(path.as_bytes())?));
@@ -139,9 +161,10 @@ impl SelectionArgs {
             let large = repository.blobs_larger_than(limit).map_err(|error| super::git_failure(&error))?;
             blobs.extend(large.into_iter().map(|id| (id, BlobFate::Drop)));
         }
-        if rules.is_empty() && blobs.is_empty() && self.strip_blobs_bigger_than.is_none() {
+        if !else_named && rules.is_empty() && blobs.is_empty() && self.strip_blobs_bigger_than.is_none() {
             return Err(Failure::new(Kind::Usage, "nothing was said to take out of history")
-                .hint("name a file: seal scrub --path PATH"));
+                .hint("name a file: seal scrub --path PATH")
+                .hint("or a value: seal scrub --value-file FILE"));
         }
         let paths = PathSelection { rules, by_base_name: self.use_base_name };
         Ok(Rules { paths, blobs, ..Rules::default() })
@@ -149,6 +172,7 @@ impl SelectionArgs {
 
     /// The same in words that are the same in every run.
     pub fn in_words(&self, rules: &Rules) -> String {
+        // New forms of blobs are not told: those that are sealed differ from run to run.
         let mut blobs: Vec<String> = rules.blobs.keys().map(ToString::to_string).collect();
         blobs.sort();
         format!("{:?} {} {blobs:?}", rules.paths.rules, rules.paths.by_base_name)

@@ -1,16 +1,23 @@
-//! `seal scrub`: takes files out of history. Tells the plan, asks, and only then moves refs.
+//! `seal scrub`: takes files and leaked values out of history. Tells the plan, asks, and only then moves refs.
 //!
 //! What the words mean is in [`args`], how the plan is told in [`told`]. The rewrite itself is [`git::prepare`](crate::git::prepare).
 
 mod args;
+mod leaked;
+mod seal_action;
 mod told;
+mod value;
+mod verify;
 
 use std::path::Path;
 
+use gix::ObjectId;
 use gix::hash::oid;
 
 pub use args::ScrubArgs;
 use args::Step;
+use seal_action::Sealing;
+use value::Scrub;
 
 use super::failure::{Failure, Kind};
 use super::session::Session;
@@ -19,7 +26,7 @@ use crate::git::{
     self, GitError, MissingCheckouts, Prepared, Refs, Repository, RewriteError, RunFolder, RunState, SwitchPlan,
 };
 use crate::host::{clock, files, random};
-use crate::scrub::{self, Mapped, ObjectError, Plan, Rules};
+use crate::scrub::{self, Adjust, Mapped, ObjectError, Plan, Rules};
 
 /// Runs it.
 pub fn run(args: ScrubArgs, session: &Session) -> Result<(), Failure> {
@@ -28,17 +35,24 @@ pub fn run(args: ScrubArgs, session: &Session) -> Result<(), Failure> {
     if let Some(step) = args.step {
         return after(step, &repository, session);
     }
-    let rules = args.selection.rules(&repository)?;
+    let mut rules = args.selection.rules(&repository, args.value.any())?;
+    let sealing = args.value.seal.seal.then(|| {
+        // What is sealed is not taken out.
+        let selection = std::mem::take(&mut rules.paths);
+        Sealing::new(session, repository.root(), selection, &args.value.seal)
+    });
+    let sealing = sealing.transpose()?;
+    let wanted = args.value.read(&repository, session, args.remove || args.remove_to.is_some())?;
     let refs = Refs::read(&repository).map_err(|error| git_failure(&error))?;
     let refusals = git::refusals(&repository, &refs, MissingCheckouts::Refuse, None);
     let refusals = refusals.map_err(|error| git_failure(&error))?;
     if !refusals.is_empty() {
         return Err(told::refusals(&refusals));
     }
-    let wishes = args.selection.in_words(&rules);
-    let digest = scrub::digest(refs.tips().map(|(name, id)| (name.as_ref(), id)), &wishes);
     let run = new_run(&repository)?;
-    let outcome = rewrite(&args, session, &repository, &refs, &run, rules, digest);
+    let scrub = wanted.scrub(&repository, sealing);
+    let outcome = rewrite(&args, session, &repository, &refs, &run, rules, scrub);
+    let outcome = outcome.map_err(|failure| wanted.hide_failure(failure));
     // From the first step of moving refs on, the folder is what leads on and back.
     if !run.journal().exists() {
         run.remove().map_err(|error| git_failure(&error))?;
@@ -48,10 +62,17 @@ pub fn run(args: ScrubArgs, session: &Session) -> Result<(), Failure> {
 
 /// Goes on with, or back from, the last run that has something to go on with.
 fn after(step: Step, repository: &Repository, session: &Session) -> Result<(), Failure> {
+    if let Step::Verify(args) = &step {
+        return verify::run(args, repository, session);
+    }
     let runs = git::status(repository).map_err(|error| told::switch_failure(&error))?;
     if step == Step::Status {
-        let line = |(run, state): &(RunFolder, RunState)| format!("{}  {}\n", run.name(), told::state(*state));
-        return session.answer(runs.iter().map(line).collect::<String>().as_bytes());
+        let finished = RunFolder::finished(repository.common_dir());
+        return session.answer(told::status(&runs, &finished).as_bytes());
+    }
+    session.say(&told::rotate());
+    if let Step::Finish { yes } = step {
+        return finish_all(yes, repository, &runs, session);
     }
     let is_meant = |state: &RunState| match step {
         Step::Resume => *state == RunState::Switching,
@@ -71,6 +92,47 @@ fn after(step: Step, repository: &Repository, session: &Session) -> Result<(), F
     Ok(())
 }
 
+/// Ends all runs that have moved refs, oldest first: what one made may be what the next took away.
+fn finish_all(
+    yes: bool,
+    repository: &Repository,
+    runs: &[(RunFolder, RunState)],
+    session: &Session,
+) -> Result<(), Failure> {
+    let is_meant = |state: &RunState| matches!(state, RunState::Switched | RunState::Finishing);
+    let mut meant = runs.iter().filter(|(_, state)| is_meant(state)).peekable();
+    if meant.peek().is_none() {
+        return Err(Failure::new(Kind::NotFound, "there is no rewrite to finish").hint("seal scrub status"));
+    }
+    if !yes {
+        const ASKED: &str = "Remove the old objects for good? Nothing can be undone after it.";
+        if !session.terminal().can_ask() {
+            return Err(Failure::new(Kind::Usage, "old objects would be removed for good, and nobody can be asked")
+                .hint("seal scrub finish --yes"));
+        }
+        let agreed = session.terminal().confirm(ASKED, "--yes");
+        if !agreed.map_err(|error| Failure::new(Kind::Usage, error.to_string()))? {
+            session.say("nothing has changed");
+            return Ok(());
+        }
+    }
+    meant.try_for_each(|(run, _)| finish(repository, run, session))
+}
+
+/// Removes what a run has replaced.
+fn finish(repository: &Repository, run: &RunFolder, session: &Session) -> Result<(), Failure> {
+    let map = git::read_map(run).map_err(|error| git_failure(&error))?;
+    let old: Vec<ObjectId> = git::old_objects(run).map_err(|error| git_failure(&error))?.into_iter().collect();
+    let mapped = |id: &oid| map.get(id).copied().unwrap_or(Mapped::Same);
+    let kept = git::finish(repository, run, &mapped, &old).map_err(|error| told::switch_failure(&error))?;
+    if !kept.is_empty() {
+        return Err(told::kept(&kept, old.len()));
+    }
+    let has_remote = repository.has_remotes();
+    told::finished(old.len(), has_remote).iter().for_each(|line| session.say(line));
+    Ok(())
+}
+
 fn rewrite(
     args: &ScrubArgs,
     session: &Session,
@@ -78,23 +140,38 @@ fn rewrite(
     refs: &Refs,
     run: &RunFolder,
     rules: Rules,
-    digest: String,
+    mut scrub: Scrub<'_>,
 ) -> Result<(), Failure> {
-    let prepared = prepare(args, session, repository, refs, run, rules)?;
-    let plan = Plan::of(digest, &prepared.history, &prepared.tips, &prepared.rewritten, &prepared.moves);
-    told::plan(&plan, args, session)?;
+    let prepared = prepare(args, session, repository, refs, run, rules, &mut scrub);
+    let prepared = prepared.map_err(|failure| scrub.failure.take().unwrap_or(failure))?;
+    let wanted = scrub.wanted();
+    let wishes = format!("{} {}", args.selection.in_words(&prepared.rules), args.value.in_words());
+    let digest = scrub::digest(refs.tips().map(|(name, id)| (name.as_ref(), id)), &wishes);
+    let found = scrub.found();
+    let plan = Plan {
+        notes: prepared.notes.moved,
+        notes_dropped: prepared.notes.dropped,
+        stashes: prepared.stashes,
+        stashes_dropped: prepared.dropped_stashes,
+        ..Plan::of(digest, &prepared.history, &prepared.tips, &prepared.rewritten, &prepared.moves)
+    };
+    let map = |id: &oid| prepared.mapped(id).unwrap_or(Mapped::Same);
+    let stayed = !plan.is_empty() && repository.nothing_left(refs, &map).map_err(|error| git_failure(&error))?;
+    told::plan(&plan, &found, stayed, wanted, args, session)?;
+    found.hints.iter().for_each(|hint| session.say(&wanted.hide(hint)));
     if plan.is_empty() || args.dry_run || !agreed(args, session)? {
         return Ok(());
     }
-    let proof = git::prove(repository, run, &prepared, false).map_err(|error| rewrite_failure(&error))?;
+    wanted.check(repository, run)?;
+    let proof = git::prove(repository, run, &prepared, wanted.rewords()).map_err(|error| rewrite_failure(&error))?;
     session.say(&told::proof(&proof));
     prepared.write_map(run).map_err(|error| git_failure(&error))?;
-    let map = |id: &oid| prepared.mapped(id).unwrap_or(Mapped::Same);
     let missing = MissingCheckouts::Refuse;
     let switch = SwitchPlan { repository, run, refs, moves: &prepared.moves, map: &map, missing };
     let done = git::switch(&switch).map_err(|error| told::switch_failure(&error))?;
-    told::switched(&done).iter().for_each(|line| session.say(line));
-    Ok(())
+    told::switched(&done, args.finish).iter().for_each(|line| session.say(&wanted.hide(line)));
+    wanted.clean(repository, session)?;
+    if args.finish { finish(repository, run, session) } else { Ok(()) }
 }
 
 /// Whether the plan is to be carried out: on a terminal that is asked, elsewhere it must have been said.
@@ -121,6 +198,7 @@ fn prepare(
     refs: &Refs,
     run: &RunFolder,
     rules: Rules,
+    adjust: &mut dyn Adjust,
 ) -> Result<Prepared, Failure> {
     let stand_in = args.remove_to.as_deref().map(files::read).transpose()?;
     let mut progress = None;
@@ -131,7 +209,7 @@ fn prepare(
         run,
         rules,
         stand_in.as_deref().map(|bytes| bytes.as_slice()),
-        &mut (),
+        adjust,
         |commits, of| {
             let progress =
                 progress.get_or_insert_with(|| session.terminal().progress("rewriting commits", Some(of as u64)));

@@ -4,9 +4,10 @@ use gix::bstr::ByteSlice as _;
 use serde_json::json;
 
 use super::args::{Format, ScrubArgs};
+use super::value::{Found, Wanted};
 use crate::cli::failure::{Failure, Kind};
 use crate::cli::session::Session;
-use crate::git::{Proof, Refusal, RunState, SwitchError, Switched};
+use crate::git::{Kept, Proof, Refusal, RunFolder, RunState, SwitchError, Switched};
 use crate::host::terminal::shown;
 use crate::scrub::{Plan, RefKind};
 
@@ -14,14 +15,38 @@ use crate::scrub::{Plan, RefKind};
 const ROTATE: &str =
     "change the credential first, where it comes from: rewriting history cleans up, it does not make it safe";
 
+/// Said where no remote was seen to have what changes.
+const STAYED: &str =
+    "pushed    no: nothing left this machine, as far as its remote-tracking refs know; --finish ends it at once";
+
 /// More paths than this are counted, not listed.
 const MAX_PATHS: usize = 20;
 
-/// Tells a plan.
-pub fn plan(plan: &Plan, args: &ScrubArgs, session: &Session) -> Result<(), Failure> {
+/// More objects than this are counted, not listed.
+const MAX_KEPT: usize = 10;
+
+/// What is to be done first.
+pub fn rotate() -> String {
+    format!("rotate    {ROTATE}")
+}
+
+/// Tells a plan, with what was found by value; `stayed` is whether nothing of it left this machine.
+pub fn plan(
+    plan: &Plan,
+    found: &Found,
+    stayed: bool,
+    wanted: &Wanted,
+    args: &ScrubArgs,
+    session: &Session,
+) -> Result<(), Failure> {
     match args.format {
-        Format::Json => session.answer(format!("{:#}\n", as_json(plan)).as_bytes()),
-        Format::Human => session.answer(in_words(plan, args).as_bytes()),
+        Format::Json => {
+            let mut json = as_json(plan, stayed);
+            json["found"] = found.json.clone();
+            wanted.hide_json(&mut json);
+            session.answer(format!("{json:#}\n").as_bytes())
+        }
+        Format::Human => session.answer(wanted.hide(&in_words(plan, found, stayed, args)).as_bytes()),
     }
 }
 
@@ -50,15 +75,53 @@ pub fn switch_failure(error: &SwitchError) -> Failure {
     error.hints().iter().fold(failure, |failure, hint| failure.hint(shown(hint).to_string()))
 }
 
+/// What runs there are, and how far each is.
+pub fn status(runs: &[(RunFolder, RunState)], finished: &[RunFolder]) -> String {
+    if runs.is_empty() && finished.is_empty() {
+        return "no rewrite has been carried out here\n".to_owned();
+    }
+    let begun = runs.iter().map(|(run, how_far)| (run.name(), state(*how_far)));
+    let mut lines: Vec<(String, &str)> = begun.collect();
+    lines.extend(finished.iter().map(|run| (run.name(), "finished; old objects are gone from here")));
+    lines.sort();
+    let lines: String = lines.iter().map(|(name, state)| format!("{name}  {state}\n")).collect();
+    rotate() + "\n" + &lines
+}
+
+/// Old objects that are gone.
+pub fn finished(objects: usize, has_remote: bool) -> [String; 2] {
+    let next = if has_remote { "the remote has them still: seal scrub push" } else { "whoever cloned has them still" };
+    [format!("gone      {} of before; reflogs are kept, with the new ids", counted(objects, "object")), next_line(next)]
+}
+
+/// Old objects that are still there.
+pub fn kept(kept: &[Kept], of: usize) -> Failure {
+    let first = format!("NOT CLEAN: {} of {of} that were to go are still there", counted(kept.len(), "object"));
+    let mut failure = Failure::new(Kind::No, first);
+    for one in kept.iter().take(MAX_KEPT) {
+        failure = failure.detail(format!("{} {}", one.id, shown(&one.by)));
+    }
+    if kept.len() > MAX_KEPT {
+        failure = failure.detail(format!("{} more", kept.len() - MAX_KEPT));
+    }
+    failure
+        .hint("take a file out wherever it is: seal scrub --blob ID")
+        .hint("once nothing keeps them: seal scrub finish")
+}
+
+fn next_line(what: &str) -> String {
+    format!("next      {what}")
+}
+
 /// How far a run is.
-pub fn state(state: RunState) -> &'static str {
+fn state(state: RunState) -> &'static str {
     match state {
         RunState::Written => "written; no ref has moved",
         RunState::Switching => "killed while it moved refs: seal scrub resume, or seal scrub undo",
         RunState::Undoing => "killed while it put refs back: seal scrub undo",
-        RunState::Switched => "done; seal scrub undo puts all back",
-        RunState::Finishing => "killed while it removed old objects: seal scrub finish",
-        RunState::Undone => "undone",
+        RunState::Switched => "moved; old and new are both kept: seal scrub finish, or seal scrub undo",
+        RunState::Finishing => "not all old objects are gone: seal scrub finish",
+        RunState::Undone => "undone; all is as it was",
     }
 }
 
@@ -68,7 +131,7 @@ pub fn refs_moved(done: &Switched) -> String {
 }
 
 /// What moving refs did.
-pub fn switched(done: &Switched) -> Vec<String> {
+pub fn switched(done: &Switched, finishes: bool) -> Vec<String> {
     let mut lines = vec![format!("done      {} moved; old and new are both kept", counted(done.refs, "ref"))];
     if !done.dropped_stashes.is_empty() {
         lines.push(format!(
@@ -84,12 +147,16 @@ pub fn switched(done: &Switched) -> Vec<String> {
         tell(&report.staged, "stays staged: the next commit would bring it back");
         tell(&report.edited, "was edited, and keeps its text");
     }
-    lines.push("undo      seal scrub undo".to_owned());
+    if !finishes {
+        lines.push("undo      seal scrub undo".to_owned());
+        lines.push(next_line("remove the old objects for good: seal scrub finish"));
+    }
     lines
 }
 
-fn in_words(plan: &Plan, args: &ScrubArgs) -> String {
-    let mut lines = vec![format!("rotate    {ROTATE}")];
+fn in_words(plan: &Plan, found: &Found, stayed: bool, args: &ScrubArgs) -> String {
+    let mut lines = vec![rotate()];
+    lines.extend(found.lines.iter().cloned());
     if plan.is_empty() {
         lines.push("nothing   no commit, tag or ref has what was named; nothing will change".to_owned());
         return lines.join("\n") + "\n";
@@ -116,6 +183,14 @@ fn in_words(plan: &Plan, args: &ScrubArgs) -> String {
     if !kinds.is_empty() {
         lines.push(format!("refs      {}", kinds.join(", ")));
     }
+    let carried = [
+        (plan.stashes, plan.stashes_dropped, "stash", "stashes", "change"),
+        (plan.notes, plan.notes_dropped, "note", "notes", "follow what they are about"),
+    ];
+    for (stay, go, one, many, what) in carried.into_iter().filter(|(stay, go, ..)| stay + go > 0) {
+        let go = if go > 0 { format!("; {go} go, as nothing is left") } else { String::new() };
+        lines.push(format!("{many:9} {} {what}{go}", counted_as(stay, one, many)));
+    }
     let gone: Vec<String> = plan
         .refs
         .iter()
@@ -133,11 +208,14 @@ fn in_words(plan: &Plan, args: &ScrubArgs) -> String {
     if host > 0 {
         lines.push(format!("cannot    {}: on the remote only its host can change them", refs(RefKind::Host, host)));
     }
+    if stayed {
+        lines.push(STAYED.to_owned());
+    }
     lines.push(format!("plan      {}", spaced(&plan.digest)));
     lines.join("\n") + "\n"
 }
 
-fn as_json(plan: &Plan) -> serde_json::Value {
+fn as_json(plan: &Plan, stayed: bool) -> serde_json::Value {
     let text = |bytes: &[u8]| bytes.to_str_lossy().into_owned();
     let paths = plan.paths.iter().map(|(path, versions)| json!({"path": text(path), "versions": versions}));
     let refs = plan.refs.iter().map(|moved| {
@@ -146,6 +224,7 @@ fn as_json(plan: &Plan) -> serde_json::Value {
     json!({
         "rotate": ROTATE,
         "plan": plan.digest,
+        "nothing_left_this_machine": stayed,
         "paths": paths.collect::<Vec<_>>(),
         "commits": {
             "all": plan.commits,
@@ -157,6 +236,8 @@ fn as_json(plan: &Plan) -> serde_json::Value {
         },
         "signatures_lost": {"commits": plan.signatures, "tags": plan.tag_signatures},
         "tags": plan.tags,
+        "notes": {"moved": plan.notes, "dropped": plan.notes_dropped},
+        "stashes": {"rewritten": plan.stashes, "dropped": plan.stashes_dropped},
         "refs": refs.collect::<Vec<_>>(),
     })
 }
@@ -177,11 +258,13 @@ fn refs(kind: RefKind, count: usize) -> String {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+/// `1 blob`, `3 blobs`
+pub fn counted(count: usize, what: &str) -> String {
     counted_as(count, what, &format!("{what}s"))
 }
 
-fn counted_as(count: usize, one: &str, many: &str) -> String {
+/// `1 branch`, `2 branches`
+pub fn counted_as(count: usize, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
