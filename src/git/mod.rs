@@ -2,6 +2,7 @@
 //!
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
+mod elsewhere;
 mod fetch;
 mod graph;
 mod hooks;
@@ -36,6 +37,7 @@ mod switch;
 
 pub use absence::{Absence, Absent, Present, Verdict, verify_absence};
 pub use commands::Git;
+pub use elsewhere::elsewhere;
 pub use fetch::fetch_missing;
 pub use finish::{Kept, finish};
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};

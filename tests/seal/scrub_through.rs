@@ -28,7 +28,13 @@ fn file_goes_comes_back_and_goes_for_good() {
         let done = seal(&bed, &["--path", "deploy", "--yes"]).exits(0);
         let plan = done.stdout_text();
         assert!(plan.starts_with("rotate "), "{plan}");
-        for part in ["remove    deploy", "2 stashes change", "1 note follow", "deleted   refs/heads/only-secret"] {
+        for part in [
+            "remove    deploy",
+            "2 stashes change",
+            "1 note follow",
+            "files     2 versions",
+            "deleted   refs/heads/only-secret",
+        ] {
             assert!(plan.contains(part), "{part}\n{plan}");
         }
         let said = done.stderr_text();
@@ -136,7 +142,9 @@ fn commits_and_pushes_at_the_same_time_are_kept_or_refused() {
         );
         // Each prints a line for every commit that it got in.
         let racer = |inside: &str, act: &str| {
-            let script = format!("i=0; while [ $i -lt 12 ]; do i=$((i+1)); m={inside}-{round}-$i; {act}; done; exit 0");
+            let script = format!(
+                "i=0; while [ $i -lt 6 ]; do i=$((i+1)); sleep 0.1; m={inside}-{round}-$i; {act}; done; exit 0"
+            );
             let mut racer = Command::new("sh");
             racer.args(["-c", &script]).current_dir(folder.path(inside)).stderr(Stdio::null()).stdout(Stdio::piped());
             racer.spawn().unwrap()

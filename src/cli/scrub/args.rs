@@ -31,6 +31,12 @@ pub struct ScrubArgs {
     /// Put this file's text in the place of each version
     #[arg(long, value_name = "FILE")]
     pub remove_to: Option<PathBuf>,
+    /// What becomes of signatures on what changes: they no longer fit
+    #[arg(long, value_enum, default_value = "drop")]
+    pub signatures: Signatures,
+    /// Carry out this plan and no other: stop where refs or words are not those it was told for
+    #[arg(long, value_name = "PLAN")]
+    pub plan_id: Option<String>,
     /// Show what would happen, and stop
     #[arg(long, short = 'n')]
     pub dry_run: bool,
@@ -89,6 +95,17 @@ pub struct SelectionArgs {
     /// Blobs of more bytes than this: 500, 10K, 5M, 1G
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub strip_blobs_bigger_than: Option<u64>,
+}
+
+/// What becomes of signatures on commits and tags that change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Signatures {
+    /// They go
+    Drop,
+    /// They stay, though they are wrong
+    KeepBroken,
+    /// Nothing changes where one would be lost
+    Abort,
 }
 
 /// How a plan is told.

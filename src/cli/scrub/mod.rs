@@ -11,7 +11,7 @@ use gix::ObjectId;
 use gix::hash::oid;
 
 pub use args::ScrubArgs;
-use args::Step;
+use args::{Signatures, Step};
 
 use super::failure::{Failure, Kind};
 use super::session::Session;
@@ -36,10 +36,18 @@ pub fn run(args: ScrubArgs, session: &Session) -> Result<(), Failure> {
     if !refusals.is_empty() {
         return Err(told::refusals(&refusals));
     }
-    let wishes = args.selection.in_words(&rules);
+    let rules = Rules { keeps_signatures: args.signatures == Signatures::KeepBroken, ..rules };
+    let stand_in = args.remove_to.as_deref().map(files::read).transpose()?;
+    let stand_in = stand_in.as_deref().map(|bytes| bytes.as_slice());
+    let wishes = format!("{} {:?} {stand_in:?}", args.selection.in_words(&rules), args.signatures);
     let digest = scrub::digest(refs.tips().map(|(name, id)| (name.as_ref(), id)), &wishes);
+    if args.plan_id.as_ref().is_some_and(|wanted| wanted.split_whitespace().collect::<String>() != digest) {
+        return Err(Failure::new(Kind::Refused, "history is as it was: the plan is another one now")
+            .hint("see it: the same with --dry-run and without --plan-id"));
+    }
     let run = new_run(&repository)?;
-    let outcome = rewrite(&args, session, &repository, &refs, &run, rules, digest);
+    let prepared = prepare(session, &repository, &refs, &run, rules, stand_in);
+    let outcome = prepared.and_then(|prepared| rewrite(&args, session, &repository, &refs, &run, &prepared, digest));
     // From the first step of moving refs on, the folder is what leads on and back.
     if !run.journal().exists() {
         run.remove().map_err(|error| git_failure(&error))?;
@@ -112,8 +120,8 @@ fn finish(repository: &Repository, run: &RunFolder, session: &Session) -> Result
     if !kept.is_empty() {
         return Err(told::kept(&kept, old.len()));
     }
-    let has_remote = repository.has_remotes();
-    told::finished(old.len(), has_remote).iter().for_each(|line| session.say(line));
+    let has_left = repository.has_remotes() && !told::has_stayed(run.report().as_deref());
+    told::finished(old.len(), has_left).iter().for_each(|line| session.say(line));
     Ok(())
 }
 
@@ -123,11 +131,15 @@ fn rewrite(
     repository: &Repository,
     refs: &Refs,
     run: &RunFolder,
-    rules: Rules,
+    prepared: &Prepared,
     digest: String,
 ) -> Result<(), Failure> {
-    let prepared = prepare(args, session, repository, refs, run, rules)?;
+    // Reads all trees: not where nobody would see it before it happens. The end says what stayed.
+    let elsewhere = if args.yes { Ok(Vec::new()) } else { git::elsewhere(repository, refs, run, prepared) };
     let plan = Plan {
+        removed: prepared.removed.len(),
+        removed_bytes: prepared.removed_bytes(repository).map_err(|error| git_failure(&error))?,
+        elsewhere: elsewhere.map_err(|error| git_failure(&error))?,
         notes: prepared.notes.moved,
         notes_dropped: prepared.notes.dropped,
         stashes: prepared.stashes,
@@ -137,12 +149,17 @@ fn rewrite(
     let map = |id: &oid| prepared.mapped(id).unwrap_or(Mapped::Same);
     let stayed = !plan.is_empty() && repository.nothing_left(refs, &map).map_err(|error| git_failure(&error))?;
     told::plan(&plan, stayed, args, session)?;
+    if args.signatures == Signatures::Abort && plan.signatures + plan.tag_signatures > 0 {
+        return Err(Failure::new(Kind::Refused, "history is as it was: signatures would be lost")
+            .hint("let them go: --signatures drop"));
+    }
     if plan.is_empty() || args.dry_run || !agreed(args, session)? {
         return Ok(());
     }
-    let proof = git::prove(repository, run, &prepared, false).map_err(|error| rewrite_failure(&error))?;
+    let proof = git::prove(repository, run, prepared, false).map_err(|error| rewrite_failure(&error))?;
     session.say(&told::proof(&proof));
     prepared.write_map(run).map_err(|error| git_failure(&error))?;
+    run.write_report(&told::report(&plan, stayed)).map_err(|error| git_failure(&error))?;
     let missing = MissingCheckouts::Refuse;
     let switch = SwitchPlan { repository, run, refs, moves: &prepared.moves, map: &map, missing };
     let done = git::switch(&switch).map_err(|error| told::switch_failure(&error))?;
@@ -168,32 +185,23 @@ fn agreed(args: &ScrubArgs, session: &Session) -> Result<bool, Failure> {
 }
 
 fn prepare(
-    args: &ScrubArgs,
     session: &Session,
     repository: &Repository,
     refs: &Refs,
     run: &RunFolder,
     rules: Rules,
+    stand_in: Option<&[u8]>,
 ) -> Result<Prepared, Failure> {
-    let stand_in = args.remove_to.as_deref().map(files::read).transpose()?;
     let mut progress = None;
     let mut shown = 0;
-    let prepared = git::prepare(
-        repository,
-        refs,
-        run,
-        rules,
-        stand_in.as_deref().map(|bytes| bytes.as_slice()),
-        &mut (),
-        |commits, of| {
-            let progress =
-                progress.get_or_insert_with(|| session.terminal().progress("rewriting commits", Some(of as u64)));
-            if commits - shown >= 256 {
-                progress.advance((commits - shown) as u64);
-                shown = commits;
-            }
-        },
-    );
+    let prepared = git::prepare(repository, refs, run, rules, stand_in, &mut (), |commits, of| {
+        let progress =
+            progress.get_or_insert_with(|| session.terminal().progress("rewriting commits", Some(of as u64)));
+        if commits - shown >= 256 {
+            progress.advance((commits - shown) as u64);
+            shown = commits;
+        }
+    });
     prepared.map_err(|error| rewrite_failure(&error))
 }
 
