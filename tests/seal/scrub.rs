@@ -408,7 +408,8 @@ fn random_histories_come_to_the_same_ids_as_with_filter_repo() {
 fn plan_is_told_and_nothing_moves_without_a_yes() {
     let bare = Bare::new(&[]);
     let [key, one] = ["the key", "1"].map(|text| bare.object("blob", text));
-    let first = bare.git(["commit-tree", "-m", "one", &bare.tree(&[("100644", "copy", &key), ("100644", "one", &one)])], "");
+    let first =
+        bare.git(["commit-tree", "-m", "one", &bare.tree(&[("100644", "copy", &key), ("100644", "one", &one)])], "");
     let tree = bare.tree(&[("100644", "copy", &key), ("100644", "key", &key), ("100644", "one", &one)]);
     let second = bare.git(["commit-tree", "-m", "two", "-p", &first, &tree], "");
     bare.name("refs/heads/main", &second);

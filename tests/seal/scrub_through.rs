@@ -209,3 +209,31 @@ fn what_no_remote_has_is_said_to_have_stayed() {
     );
     assert!(!seal(&["-n"]).exits(0).stdout_text().contains(local));
 }
+
+#[test]
+fn names_before_and_after_renames_are_followed_when_asked() {
+    let folder = Folder::new();
+    let script = "set -e; git init -q -b main work && cd work && git config user.name ada && git config user.email a@b
+        seq 1 100 > first && echo other > stays && git add . && git commit -qm 1 && git mv first second && git commit -qm 2
+        mkdir d && git mv second d/third && echo 101 >> d/third && git add . && git commit -qm 3
+        git mv d/third fourth && echo more >> stays && git commit -qam 4";
+    folder.program("sh", ["-c", script]).ok();
+    let seal = |words: &[&str]| folder.seal(["scrub"].iter().chain(words)).inside(&folder.path("work")).run().exits(0);
+    let names = || {
+        String::from_utf8_lossy(
+            &folder
+                .program("git", ["log", "--exclude=refs/seal/*", "--all", "--format=", "--name-only"])
+                .inside(&folder.path("work"))
+                .ok(),
+        )
+        .into_owned()
+    };
+    let plan = seal(&["--path", "second", "-n"]).stdout_text();
+    assert!(plan.contains("stays     first is one of them"), "{plan}");
+    let followed = seal(&["--path", "second", "--follow", "--yes"]);
+    for name in ["first", "d/third", "fourth"] {
+        assert!(followed.stdout_text().contains(&format!("remove    {name}  ")), "{followed}");
+        assert!(followed.stderr_text().contains(&format!("follow    {name}, ")), "{followed}");
+    }
+    assert_eq!(names().lines().collect::<BTreeSet<_>>(), ["stays"].into());
+}

@@ -80,6 +80,9 @@ pub struct SelectionArgs {
     /// Files in whose path this regular expression is found
     #[arg(long, value_name = "REGEX")]
     pub path_regex: Vec<String>,
+    /// Also the names that the files had before and after they were renamed
+    #[arg(long, conflicts_with = "use_base_name")]
+    pub follow: bool,
     /// Look at the last part of each path alone
     #[arg(long)]
     pub use_base_name: bool,

@@ -36,7 +36,11 @@ pub fn run(args: ScrubArgs, session: &Session) -> Result<(), Failure> {
     if !refusals.is_empty() {
         return Err(told::refusals(&refusals));
     }
-    let rules = Rules { keeps_signatures: args.signatures == Signatures::KeepBroken, ..rules };
+    let mut rules = Rules { keeps_signatures: args.signatures == Signatures::KeepBroken, ..rules };
+    if args.selection.follow {
+        let found = git::follow(&refs, &mut rules.paths).map_err(|error| git_failure(&error))?;
+        found.iter().for_each(|name| session.say(&told::followed(name)));
+    }
     let stand_in = args.remove_to.as_deref().map(files::read).transpose()?;
     let stand_in = stand_in.as_deref().map(|bytes| bytes.as_slice());
     let wishes = format!("{} {:?} {stand_in:?}", args.selection.in_words(&rules), args.signatures);

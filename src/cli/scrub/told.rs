@@ -51,6 +51,11 @@ pub fn has_stayed(report: Option<&[u8]>) -> bool {
     report.is_some_and(|report| report[STAYED_KEY] == true)
 }
 
+/// A name that a file had, or got.
+pub fn followed(name: &[u8]) -> String {
+    format!("follow    {}, which it was or became by a rename", shown(&*name.to_str_lossy()))
+}
+
 /// What was proven before refs move.
 pub fn proof(proof: &Proof) -> String {
     format!(
