@@ -66,7 +66,9 @@ pub fn finish(
             }
         }
     }
-    git.run(&["repack", "-a", "-d", "-l", "-q", "--no-write-bitmap-index"], b"")?;
+    if !repack_promised(repository, &refs.common, &git)? {
+        git.run(&["repack", "-a", "-d", "-l", "-q", "--no-write-bitmap-index"], b"")?;
+    }
     git.run(&["prune", "--expire=now"], b"")?;
     let kept = kept(repository, &refs, &git, gone)?;
     if kept.is_empty() {
@@ -133,6 +135,47 @@ fn remove_derived(common: &Path) -> Result<(), GitError> {
         }
     }
     Ok(())
+}
+
+/// Packs anew what is reachable where packs are marked as promised by a remote: `git repack` takes over all that those have. Gives
+/// whether there were any.
+fn repack_promised(repository: &Repository, common: &Path, git: &Git) -> Result<bool, GitError> {
+    let folder = common.join("objects/pack");
+    let paths: Vec<PathBuf> = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let ends = |path: &PathBuf, end: &str| path.extension().is_some_and(|one| one == end);
+    if !paths.iter().any(|path| ends(path, "promisor")) {
+        return Ok(false);
+    }
+    let fail = |error: std::io::Error| GitError::new(format!("write {}", folder.display()), error);
+    let begin = folder.join("pack").display().to_string();
+    let mut words = vec!["pack-objects", "--revs", "--all", "--reflog", "--indexed-objects", "--missing=allow-any"];
+    words.extend(["--local", "--honor-pack-keep", "--delta-base-offset", "--non-empty", "-q", &begin]);
+    let printed = git.run(&words, b"")?;
+    // More than one where the user has packs limited in size.
+    let sums = printed.lines().filter_map(|line| line.to_str().ok());
+    let new: Vec<PathBuf> = sums.map(|sum| folder.join(format!("pack-{sum}.pack"))).collect();
+    if !new.iter().all(|pack| pack.is_file()) {
+        return Err(GitError::new(format!("pack what is in {}", folder.display()), "the new pack is not there"));
+    }
+    let config = repository.inner.config_snapshot();
+    let is_promised =
+        config.sections_by_name("remote").into_iter().flatten().any(|one| one.value("promisor").is_some());
+    for pack in new.iter().filter(|_| is_promised) {
+        fs::write(pack.with_extension("promisor"), b"").map_err(fail)?;
+    }
+    for pack in paths.iter().filter(|path| ends(path, "pack") && !new.contains(path)) {
+        if pack.with_extension("keep").exists() {
+            continue;
+        }
+        // Without its index, which goes first, git does not see a pack.
+        for end in ["idx", "pack", "rev", "mtimes", "promisor"] {
+            match fs::remove_file(pack.with_extension(end)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail(error)),
+                _ => {}
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// Which of the old objects are still there, and what keeps them.

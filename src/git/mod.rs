@@ -2,6 +2,7 @@
 //!
 //! Reading goes through gix, which runs no program whatever a repository's config says. Writing config is git's own work.
 
+mod elsewhere;
 mod fetch;
 mod graph;
 mod hooks;
@@ -28,6 +29,7 @@ mod range;
 mod reader;
 mod receive;
 mod refs;
+mod renames;
 mod repository;
 mod rewriting;
 mod roots;
@@ -37,6 +39,7 @@ mod switch;
 
 pub use absence::{Absence, Absent, Present, Verdict, verify_absence};
 pub use commands::Git;
+pub use elsewhere::elsewhere;
 pub use fetch::fetch_missing;
 pub use finish::{Kept, finish};
 pub use hooks::{Hook, HookChange, HookError, HookFile, HookState, kept_program};
@@ -50,6 +53,7 @@ pub use range::{Additions, NewBlob, Range};
 pub use reader::{Commit, Entry, ObjectReader};
 pub use receive::Receiving;
 pub use refs::{BACKUPS, Checkout, Refs, Target};
+pub use renames::follow;
 pub use repository::{GitError, Repository, Tree, Version};
 pub use rewriting::{Prepared, Rekeyed, RewriteError, old_objects, prepare, read_map};
 pub use run_folder::RunFolder;

@@ -88,6 +88,12 @@ const MAP: &str = "object-map";
 const REMOVED: &str = "removed-blobs";
 
 impl Prepared {
+    /// How many bytes the blobs have that went with their paths, as far as they are there.
+    pub fn removed_bytes(&self, repository: &Repository) -> Result<u64, GitError> {
+        let reader = repository.reader()?;
+        self.removed.iter().try_fold(0, |sum, id| Ok(sum + reader.size(*id)?.unwrap_or(0)))
+    }
+
     /// Writes down what became of each commit, tag and blob that is another now or gone: a line each, old and new id, sorted.
     pub fn write_map(&self, run: &RunFolder) -> Result<(), GitError> {
         let commits = self.history.iter().map(|(_, commit)| &commit.id);
@@ -213,6 +219,8 @@ fn removed(store: &Quarantine, rewritten: &Rewritten) -> Result<BTreeSet<ObjectI
     let mut bytes = Vec::new();
     while let Some((kind, id)) = todo.pop() {
         match kind {
+            // Nothing stands in an empty file, and many are.
+            EntryKind::Blob if id.is_empty_blob() => {}
             EntryKind::Blob => _ = blobs.insert(id),
             EntryKind::Submodule => {}
             EntryKind::Tree if !trees.insert(id) => {}

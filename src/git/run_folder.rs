@@ -14,9 +14,11 @@ pub struct RunFolder {
 impl RunFolder {
     /// Makes the folder of a new run of that name in the repository whose shared folder (`.git`) is `common`.
     pub fn create(common: &Path, name: &str) -> Result<Self, GitError> {
-        let run = Self { path: common.join("seal").join(name) };
-        let fail = |error: io::Error| GitError::new(format!("make {}", run.path.display()), error);
+        let fail =
+            |error: io::Error| GitError::new(format!("make a folder for a rewrite in {}", common.display()), error);
         std::fs::create_dir_all(common.join("seal")).map_err(fail)?;
+        // git is run in other folders: a path from here would lead it elsewhere.
+        let run = Self { path: common.canonicalize().map_err(fail)?.join("seal").join(name) };
         std::fs::create_dir(&run.path).map_err(fail)?;
         std::fs::create_dir_all(run.objects().join("pack")).map_err(fail)?;
         Ok(run)
@@ -71,6 +73,16 @@ impl RunFolder {
     /// Which refs move from where to where, and how far the switch has come.
     pub fn journal(&self) -> PathBuf {
         self.path.join("journal")
+    }
+
+    /// Writes down what it does, for programs.
+    pub fn write_report(&self, report: &str) -> Result<(), GitError> {
+        super::quarantine::write_synced(&self.path.join("report.json"), report.as_bytes())
+    }
+
+    /// What was written down of what it does.
+    pub fn report(&self) -> Option<Vec<u8>> {
+        std::fs::read(self.path.join("report.json")).ok()
     }
 
     /// Removes it with all that it holds.

@@ -18,6 +18,12 @@ pub struct Plan {
     pub digest: String,
     /// How many versions stood at each path that goes; by name alone, where that is what was asked for.
     pub paths: BTreeMap<BString, usize>,
+    /// Files that go with their paths, each version once.
+    pub removed: usize,
+    /// Their bytes.
+    pub removed_bytes: u64,
+    /// Those of them that stand at other paths too, and so stay; nothing where that was not looked up.
+    pub elsewhere: Vec<(BString, ObjectId)>,
     /// Commits in all.
     pub commits: usize,
     /// Those that get another id.
@@ -88,7 +94,7 @@ impl RefKind {
 }
 
 impl Plan {
-    /// The plan that a rewrite is; notes and stashes are counted by whoever moves them.
+    /// The plan that a rewrite is; files, notes and stashes are counted by whoever moves them.
     pub fn of(digest: String, history: &History, tips: &Tips, rewritten: &Rewritten, refs: &[RefMove]) -> Self {
         let mut new: HashSet<ObjectId> = HashSet::new();
         let (mut changed, mut pruned, mut merged) = (0, 0, 0);
@@ -115,6 +121,9 @@ impl Plan {
             signatures: rewritten.signatures_lost,
             tag_signatures: rewritten.tag_signatures_lost,
             tags: tips.tags.iter().filter(|tag| is_changed(&tag.id)).count(),
+            removed: 0,
+            removed_bytes: 0,
+            elsewhere: Vec::new(),
             notes: 0,
             notes_dropped: 0,
             stashes: 0,

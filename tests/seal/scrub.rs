@@ -408,8 +408,9 @@ fn random_histories_come_to_the_same_ids_as_with_filter_repo() {
 fn plan_is_told_and_nothing_moves_without_a_yes() {
     let bare = Bare::new(&[]);
     let [key, one] = ["the key", "1"].map(|text| bare.object("blob", text));
-    let first = bare.git(["commit-tree", "-m", "one", &bare.tree(&[("100644", "one", &one)])], "");
-    let tree = bare.tree(&[("100644", "key", &key), ("100644", "one", &one)]);
+    let first =
+        bare.git(["commit-tree", "-m", "one", &bare.tree(&[("100644", "copy", &key), ("100644", "one", &one)])], "");
+    let tree = bare.tree(&[("100644", "copy", &key), ("100644", "key", &key), ("100644", "one", &one)]);
     let second = bare.git(["commit-tree", "-m", "two", "-p", &first, &tree], "");
     bare.name("refs/heads/main", &second);
     bare.name("refs/pull/1/head", &second);
@@ -419,6 +420,8 @@ fn plan_is_told_and_nothing_moves_without_a_yes() {
     assert!(text.starts_with("rotate "), "{text}");
     for line in [
         "remove    key  1 version",
+        "files     1 version, 7 bytes",
+        "stays     copy is one of them: --blob ",
         "commits   0 of 2 get a new id",
         "pruned    1 commit",
         "1 branch, 1 ref of the host",
@@ -433,6 +436,9 @@ fn plan_is_told_and_nothing_moves_without_a_yes() {
     let again: serde_json::Value =
         serde_json::from_slice(&seal(&["--path", "key", "-n", "--format", "json"]).stdout).unwrap();
     assert_eq!(json, again, "a plan has one name");
+    let digest = json["plan"].as_str().unwrap();
+    seal(&["--path", "key", "-n", "--plan-id", digest]).exits(0);
+    seal(&["--path", "key", "-n", "--plan-id", digest, "--signatures", "keep-broken"]).exits(7);
     assert!(seal(&["--path", "none", "--yes"]).exits(0).stdout_text().contains("nothing will change"));
     assert_eq!(bare.refs()["refs/heads/main"], second);
     assert_eq!(std::fs::read_dir(bare.0.path("bare/seal")).unwrap().count(), 0, "nothing is left behind");

@@ -28,7 +28,13 @@ fn file_goes_comes_back_and_goes_for_good() {
         let done = seal(&bed, &["--path", "deploy", "--yes"]).exits(0);
         let plan = done.stdout_text();
         assert!(plan.starts_with("rotate "), "{plan}");
-        for part in ["remove    deploy", "2 stashes change", "1 note follow", "deleted   refs/heads/only-secret"] {
+        for part in [
+            "remove    deploy",
+            "2 stashes change",
+            "1 note follow",
+            "files     2 versions",
+            "deleted   refs/heads/only-secret",
+        ] {
             assert!(plan.contains(part), "{part}\n{plan}");
         }
         let said = done.stderr_text();
@@ -136,7 +142,9 @@ fn commits_and_pushes_at_the_same_time_are_kept_or_refused() {
         );
         // Each prints a line for every commit that it got in.
         let racer = |inside: &str, act: &str| {
-            let script = format!("i=0; while [ $i -lt 12 ]; do i=$((i+1)); m={inside}-{round}-$i; {act}; done; exit 0");
+            let script = format!(
+                "i=0; while [ $i -lt 6 ]; do i=$((i+1)); sleep 0.1; m={inside}-{round}-$i; {act}; done; exit 0"
+            );
             let mut racer = Command::new("sh");
             racer.args(["-c", &script]).current_dir(folder.path(inside)).stderr(Stdio::null()).stdout(Stdio::piped());
             racer.spawn().unwrap()
@@ -200,4 +208,32 @@ fn what_no_remote_has_is_said_to_have_stayed() {
         "git add key && git commit -qm again && git push -q origin HEAD:pushed && git reset -q HEAD~1 && git push -q -f origin HEAD:pushed && git commit -qm third -- a && git add key && git commit -qm once",
     );
     assert!(!seal(&["-n"]).exits(0).stdout_text().contains(local));
+}
+
+#[test]
+fn names_before_and_after_renames_are_followed_when_asked() {
+    let folder = Folder::new();
+    let script = "set -e; git init -q -b main work && cd work && git config user.name ada && git config user.email a@b
+        seq 1 100 > first && echo other > stays && git add . && git commit -qm 1 && git mv first second && git commit -qm 2
+        mkdir d && git mv second d/third && echo 101 >> d/third && git add . && git commit -qm 3
+        git mv d/third fourth && echo more >> stays && git commit -qam 4";
+    folder.program("sh", ["-c", script]).ok();
+    let seal = |words: &[&str]| folder.seal(["scrub"].iter().chain(words)).inside(&folder.path("work")).run().exits(0);
+    let names = || {
+        String::from_utf8_lossy(
+            &folder
+                .program("git", ["log", "--exclude=refs/seal/*", "--all", "--format=", "--name-only"])
+                .inside(&folder.path("work"))
+                .ok(),
+        )
+        .into_owned()
+    };
+    let plan = seal(&["--path", "second", "-n"]).stdout_text();
+    assert!(plan.contains("stays     first is one of them"), "{plan}");
+    let followed = seal(&["--path", "second", "--follow", "--yes"]);
+    for name in ["first", "d/third", "fourth"] {
+        assert!(followed.stdout_text().contains(&format!("remove    {name}  ")), "{followed}");
+        assert!(followed.stderr_text().contains(&format!("follow    {name}, ")), "{followed}");
+    }
+    assert_eq!(names().lines().collect::<BTreeSet<_>>(), ["stays"].into());
 }

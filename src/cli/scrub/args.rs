@@ -35,6 +35,12 @@ pub struct ScrubArgs {
     /// Put this file's text in the place of each version
     #[arg(long, value_name = "FILE")]
     pub remove_to: Option<PathBuf>,
+    /// What becomes of signatures on what changes: they no longer fit
+    #[arg(long, value_enum, default_value = "drop")]
+    pub signatures: Signatures,
+    /// Carry out this plan and no other: stop where refs or words are not those it was told for
+    #[arg(long, value_name = "PLAN")]
+    pub plan_id: Option<String>,
     /// Show what would happen, and stop
     #[arg(long, short = 'n')]
     pub dry_run: bool,
@@ -83,6 +89,9 @@ pub struct SelectionArgs {
     /// Files in whose path this regular expression is found
     #[arg(long, value_name = "REGEX")]
     pub path_regex: Vec<String>,
+    /// Also the names that the files had before and after they were renamed
+    #[arg(long, conflicts_with = "use_base_name")]
+    pub follow: bool,
     /// Look at the last part of each path alone
     #[arg(long)]
     pub use_base_name: bool,
@@ -98,6 +107,17 @@ pub struct SelectionArgs {
     /// Blobs of more bytes than this: 500, 10K, 5M, 1G
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub strip_blobs_bigger_than: Option<u64>,
+}
+
+/// What becomes of signatures on commits and tags that change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Signatures {
+    /// They go
+    Drop,
+    /// They stay, though they are wrong
+    KeepBroken,
+    /// Nothing changes where one would be lost
+    Abort,
 }
 
 /// How a plan is told.

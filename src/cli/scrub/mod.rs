@@ -15,7 +15,7 @@ use gix::ObjectId;
 use gix::hash::oid;
 
 pub use args::ScrubArgs;
-use args::Step;
+use args::{Signatures, Step};
 use seal_action::Sealing;
 use value::Scrub;
 
@@ -48,6 +48,11 @@ pub fn run(args: ScrubArgs, session: &Session) -> Result<(), Failure> {
     let refusals = refusals.map_err(|error| git_failure(&error))?;
     if !refusals.is_empty() {
         return Err(told::refusals(&refusals));
+    }
+    let mut rules = Rules { keeps_signatures: args.signatures == Signatures::KeepBroken, ..rules };
+    if args.selection.follow {
+        let found = git::follow(&refs, &mut rules.paths).map_err(|error| git_failure(&error))?;
+        found.iter().for_each(|name| session.say(&told::followed(name)));
     }
     let run = new_run(&repository)?;
     let scrub = wanted.scrub(&repository, sealing);
@@ -128,8 +133,8 @@ fn finish(repository: &Repository, run: &RunFolder, session: &Session) -> Result
     if !kept.is_empty() {
         return Err(told::kept(&kept, old.len()));
     }
-    let has_remote = repository.has_remotes();
-    told::finished(old.len(), has_remote).iter().for_each(|line| session.say(line));
+    let has_left = repository.has_remotes() && !told::has_stayed(run.report().as_deref());
+    told::finished(old.len(), has_left).iter().for_each(|line| session.say(line));
     Ok(())
 }
 
@@ -142,13 +147,25 @@ fn rewrite(
     rules: Rules,
     mut scrub: Scrub<'_>,
 ) -> Result<(), Failure> {
-    let prepared = prepare(args, session, repository, refs, run, rules, &mut scrub);
+    let stand_in = args.remove_to.as_deref().map(files::read).transpose()?;
+    let stand_in = stand_in.as_deref().map(|bytes| bytes.as_slice());
+    let prepared = prepare(session, repository, refs, run, rules, stand_in, &mut scrub);
     let prepared = prepared.map_err(|failure| scrub.failure.take().unwrap_or(failure))?;
     let wanted = scrub.wanted();
-    let wishes = format!("{} {}", args.selection.in_words(&prepared.rules), args.value.in_words());
+    let selection = args.selection.in_words(&prepared.rules);
+    let wishes = format!("{selection} {} {:?} {stand_in:?}", args.value.in_words(), args.signatures);
     let digest = scrub::digest(refs.tips().map(|(name, id)| (name.as_ref(), id)), &wishes);
+    if args.plan_id.as_ref().is_some_and(|wanted| wanted.split_whitespace().collect::<String>() != digest) {
+        return Err(Failure::new(Kind::Refused, "history is as it was: the plan is another one now")
+            .hint("see it: the same with --dry-run and without --plan-id"));
+    }
     let found = scrub.found();
+    // Reads all trees: not where nobody would see it before it happens. The end says what stayed.
+    let elsewhere = if args.yes { Ok(Vec::new()) } else { git::elsewhere(repository, refs, run, &prepared) };
     let plan = Plan {
+        removed: prepared.removed.len(),
+        removed_bytes: prepared.removed_bytes(repository).map_err(|error| git_failure(&error))?,
+        elsewhere: elsewhere.map_err(|error| git_failure(&error))?,
         notes: prepared.notes.moved,
         notes_dropped: prepared.notes.dropped,
         stashes: prepared.stashes,
@@ -157,8 +174,13 @@ fn rewrite(
     };
     let map = |id: &oid| prepared.mapped(id).unwrap_or(Mapped::Same);
     let stayed = !plan.is_empty() && repository.nothing_left(refs, &map).map_err(|error| git_failure(&error))?;
-    told::plan(&plan, &found, stayed, wanted, args, session)?;
+    let report = told::report(&plan, &found, stayed, wanted);
+    told::plan(&plan, &found, &report, stayed, wanted, args, session)?;
     found.hints.iter().for_each(|hint| session.say(&wanted.hide(hint)));
+    if args.signatures == Signatures::Abort && plan.signatures + plan.tag_signatures > 0 {
+        return Err(Failure::new(Kind::Refused, "history is as it was: signatures would be lost")
+            .hint("let them go: --signatures drop"));
+    }
     if plan.is_empty() || args.dry_run || !agreed(args, session)? {
         return Ok(());
     }
@@ -166,6 +188,7 @@ fn rewrite(
     let proof = git::prove(repository, run, &prepared, wanted.rewords()).map_err(|error| rewrite_failure(&error))?;
     session.say(&told::proof(&proof));
     prepared.write_map(run).map_err(|error| git_failure(&error))?;
+    run.write_report(&report).map_err(|error| git_failure(&error))?;
     let missing = MissingCheckouts::Refuse;
     let switch = SwitchPlan { repository, run, refs, moves: &prepared.moves, map: &map, missing };
     let done = git::switch(&switch).map_err(|error| told::switch_failure(&error))?;
@@ -192,33 +215,24 @@ fn agreed(args: &ScrubArgs, session: &Session) -> Result<bool, Failure> {
 }
 
 fn prepare(
-    args: &ScrubArgs,
     session: &Session,
     repository: &Repository,
     refs: &Refs,
     run: &RunFolder,
     rules: Rules,
+    stand_in: Option<&[u8]>,
     adjust: &mut dyn Adjust,
 ) -> Result<Prepared, Failure> {
-    let stand_in = args.remove_to.as_deref().map(files::read).transpose()?;
     let mut progress = None;
     let mut shown = 0;
-    let prepared = git::prepare(
-        repository,
-        refs,
-        run,
-        rules,
-        stand_in.as_deref().map(|bytes| bytes.as_slice()),
-        adjust,
-        |commits, of| {
-            let progress =
-                progress.get_or_insert_with(|| session.terminal().progress("rewriting commits", Some(of as u64)));
-            if commits - shown >= 256 {
-                progress.advance((commits - shown) as u64);
-                shown = commits;
-            }
-        },
-    );
+    let prepared = git::prepare(repository, refs, run, rules, stand_in, adjust, |commits, of| {
+        let progress =
+            progress.get_or_insert_with(|| session.terminal().progress("rewriting commits", Some(of as u64)));
+        if commits - shown >= 256 {
+            progress.advance((commits - shown) as u64);
+            shown = commits;
+        }
+    });
     prepared.map_err(|error| rewrite_failure(&error))
 }
 

@@ -19,6 +19,9 @@ const ROTATE: &str =
 const STAYED: &str =
     "pushed    no: nothing left this machine, as far as its remote-tracking refs know; --finish ends it at once";
 
+/// The same for programs.
+const STAYED_KEY: &str = "nothing_left_this_machine";
+
 /// More paths than this are counted, not listed.
 const MAX_PATHS: usize = 20;
 
@@ -34,20 +37,35 @@ pub fn rotate() -> String {
 pub fn plan(
     plan: &Plan,
     found: &Found,
+    report: &str,
     stayed: bool,
     wanted: &Wanted,
     args: &ScrubArgs,
     session: &Session,
 ) -> Result<(), Failure> {
     match args.format {
-        Format::Json => {
-            let mut json = as_json(plan, stayed);
-            json["found"] = found.json.clone();
-            wanted.hide_json(&mut json);
-            session.answer(format!("{json:#}\n").as_bytes())
-        }
+        Format::Json => session.answer(report.as_bytes()),
         Format::Human => session.answer(wanted.hide(&in_words(plan, found, stayed, args)).as_bytes()),
     }
+}
+
+/// A plan for programs, as the folder of its run keeps it.
+pub fn report(plan: &Plan, found: &Found, stayed: bool, wanted: &Wanted) -> String {
+    let mut json = as_json(plan, stayed);
+    json["found"] = found.json.clone();
+    wanted.hide_json(&mut json);
+    format!("{json:#}\n")
+}
+
+/// Whether a report says that nothing left this machine.
+pub fn has_stayed(report: Option<&[u8]>) -> bool {
+    let report: Option<serde_json::Value> = report.and_then(|bytes| serde_json::from_slice(bytes).ok());
+    report.is_some_and(|report| report[STAYED_KEY] == true)
+}
+
+/// A name that a file had, or got.
+pub fn followed(name: &[u8]) -> String {
+    format!("follow    {}, which it was or became by a rename", shown(&*name.to_str_lossy()))
 }
 
 /// What was proven before refs move.
@@ -89,8 +107,12 @@ pub fn status(runs: &[(RunFolder, RunState)], finished: &[RunFolder]) -> String 
 }
 
 /// Old objects that are gone.
-pub fn finished(objects: usize, has_remote: bool) -> [String; 2] {
-    let next = if has_remote { "the remote has them still: seal scrub push" } else { "whoever cloned has them still" };
+pub fn finished(objects: usize, has_left: bool) -> [String; 2] {
+    let next = if has_left {
+        "the remote has them still: seal scrub push"
+    } else {
+        "see that no value is left: seal scrub verify"
+    };
     [format!("gone      {} of before; reflogs are kept, with the new ids", counted(objects, "object")), next_line(next)]
 }
 
@@ -168,6 +190,15 @@ fn in_words(plan: &Plan, found: &Found, stayed: bool, args: &ScrubArgs) -> Strin
     if plan.paths.len() > MAX_PATHS {
         lines.push(format!("{action:9} {} more", counted(plan.paths.len() - MAX_PATHS, "path")));
     }
+    if plan.removed > 0 {
+        lines.push(format!("files     {}, {}", counted(plan.removed, "version"), bytes(plan.removed_bytes)));
+    }
+    for (path, id) in plan.elsewhere.iter().take(MAX_PATHS) {
+        lines.push(format!("stays     {} is one of them: --blob {id} takes it too", shown(&path.to_string())));
+    }
+    if plan.elsewhere.len() > MAX_PATHS {
+        lines.push(format!("stays     {} more", counted_as(plan.elsewhere.len() - MAX_PATHS, "copy", "copies")));
+    }
     let first = plan.first_changed.first().map(|id| format!("  first changed {}", id.to_hex_with_len(7)));
     lines.push(format!("commits   {} of {} get a new id{}", plan.rewritten, plan.commits, first.unwrap_or_default()));
     if plan.pruned > 0 {
@@ -218,14 +249,17 @@ fn in_words(plan: &Plan, found: &Found, stayed: bool, args: &ScrubArgs) -> Strin
 fn as_json(plan: &Plan, stayed: bool) -> serde_json::Value {
     let text = |bytes: &[u8]| bytes.to_str_lossy().into_owned();
     let paths = plan.paths.iter().map(|(path, versions)| json!({"path": text(path), "versions": versions}));
+    let elsewhere = plan.elsewhere.iter().map(|(path, id)| json!({"path": text(path), "blob": id.to_string()}));
     let refs = plan.refs.iter().map(|moved| {
         json!({"name": text(&moved.name), "old": moved.old.to_string(), "new": moved.new.map(|id| id.to_string())})
     });
     json!({
         "rotate": ROTATE,
         "plan": plan.digest,
-        "nothing_left_this_machine": stayed,
+        STAYED_KEY: stayed,
         "paths": paths.collect::<Vec<_>>(),
+        "removed": {"versions": plan.removed, "bytes": plan.removed_bytes},
+        "elsewhere": elsewhere.collect::<Vec<_>>(),
         "commits": {
             "all": plan.commits,
             "rewritten": plan.rewritten,
@@ -266,6 +300,14 @@ pub fn counted(count: usize, what: &str) -> String {
 /// `1 branch`, `2 branches`
 pub fn counted_as(count: usize, one: &str, many: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+}
+
+fn bytes(count: u64) -> String {
+    match count {
+        0..10_000 => format!("{count} bytes"),
+        10_000..10_000_000 => format!("{} KB", count / 1000),
+        _ => format!("{} MB", count / 1_000_000),
+    }
 }
 
 fn spaced(digest: &str) -> String {
