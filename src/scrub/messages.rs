@@ -151,8 +151,9 @@ fn to_utf8(message: &[u8], encoding: &[u8]) -> Option<Vec<u8>> {
     text.map(String::into_bytes)
 }
 
-/// Encodings by their names in lower case without signs, where what they mean on the web is what they mean to git.
-const ENCODINGS: [(&[&str], &encoding_rs::Encoding); 26] = [
+/// Encodings by their names in lower case without signs, where what they mean on the web is what they mean to git: in the
+/// last ones as far as characters of the standards go, not for those that vendors have added.
+const ENCODINGS: [(&[&str], &encoding_rs::Encoding); 25] = [
     (&["iso88592", "latin2", "l2"], encoding_rs::ISO_8859_2),
     (&["iso88593", "latin3", "l3"], encoding_rs::ISO_8859_3),
     (&["iso88594", "latin4", "l4"], encoding_rs::ISO_8859_4),
@@ -174,7 +175,6 @@ const ENCODINGS: [(&[&str], &encoding_rs::Encoding); 26] = [
     (&["windows1254", "cp1254"], encoding_rs::WINDOWS_1254),
     (&["windows1256", "cp1256"], encoding_rs::WINDOWS_1256),
     (&["windows1257", "cp1257"], encoding_rs::WINDOWS_1257),
-    (&["windows1258", "cp1258"], encoding_rs::WINDOWS_1258),
     (&["gbk", "cp936"], encoding_rs::GBK),
     (&["gb18030"], encoding_rs::GB18030),
     (&["eucjp"], encoding_rs::EUC_JP),
