@@ -484,6 +484,9 @@ impl Run<'_> {
                 (Some(new), Some(tag)) => {
                     let to = [&b"refs/tags/"[..], &tag].concat();
                     tell(&[b"update", &to, &hex(new)]);
+                    if options.has_stream() {
+                        map.insert(BString::from(to), (*old, Some(*new)));
+                    }
                     if !options.partial && (!options.has_stream() || start.refs.contains_key(name)) {
                         tell(&[b"delete", name]);
                     }
