@@ -1,6 +1,6 @@
 //! What git does itself in a rewrite that changes a clone in place and cleans up at once: as git-filter-repo asks it to.
 
-use std::io::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -22,8 +22,7 @@ impl Git {
 
     /// What it prints; an error where it fails.
     pub fn read(&self, args: &[&str]) -> Result<Vec<u8>, GitError> {
-        let output = self.run(args, b"")?;
-        if output.status.success() { Ok(output.stdout) } else { Err(failed(args, &output)) }
+        self.ask(args, b"")
     }
 
     /// Whether it succeeds, which for some commands is the answer.
@@ -31,26 +30,46 @@ impl Git {
         Ok(self.run(args, b"")?.status.success())
     }
 
+    /// What it answers to `input`, which is no more than a pipe holds; an error where it fails.
+    pub fn ask(&self, args: &[&str], input: &[u8]) -> Result<Vec<u8>, GitError> {
+        let output = self.run(args, input)?;
+        if output.status.success() { Ok(output.stdout) } else { Err(failed(args, &output)) }
+    }
+
+    /// Has `read` read what it prints, while it runs.
+    pub fn pipe<T>(&self, args: &[&str], read: impl FnOnce(&mut dyn BufRead) -> T) -> Result<T, GitError> {
+        let fail = |error| GitError::new("run git", error);
+        let mut child = self.command(args).stdin(Stdio::null()).stderr(Stdio::inherit()).spawn().map_err(fail)?;
+        let stdout = child.stdout.take();
+        // Its end closes the pipe: a git that has more to say stops then.
+        let read = stdout.map(|stdout| read(&mut BufReader::with_capacity(1 << 16, stdout)));
+        let _ = child.wait().map_err(fail)?;
+        read.ok_or_else(|| GitError::new("run git", "it has no output"))
+    }
+
     /// Has it read `input`.
     pub fn feed(&self, args: &[&str], input: &[u8]) -> Result<(), GitError> {
-        let output = self.run(args, input)?;
-        if output.status.success() { Ok(()) } else { Err(failed(args, &output)) }
+        self.ask(args, input).map(drop)
     }
 
     /// Runs it without hooks, and with nobody asked.
     fn run(&self, args: &[&str], input: &[u8]) -> Result<Output, GitError> {
         let fail = |error| GitError::new("run git", error);
-        let mut git = Command::new("git");
-        git.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]).args(args);
-        git.current_dir(&self.root).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        git.env("GIT_TERMINAL_PROMPT", "0");
-        process::strip_secrets(&mut git);
-        let mut child = git.spawn().map_err(fail)?;
+        let mut child = self.command(args).spawn().map_err(fail)?;
         // Few bytes that are read before anything is printed. Where git ends early its status says so.
         if let Some(mut stdin) = child.stdin.take() {
             let _ = stdin.write_all(input);
         }
         child.wait_with_output().map_err(fail)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut git = Command::new("git");
+        git.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]).args(args);
+        git.current_dir(&self.root).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        git.env("GIT_TERMINAL_PROMPT", "0");
+        process::strip_secrets(&mut git);
+        git
     }
 }
 

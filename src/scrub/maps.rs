@@ -4,7 +4,7 @@
 //! A second run composes with the first: what was A and became B, and now C, is listed as A and C. Source: the files that
 //! git-filter-repo 2.47 writes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use gix::ObjectId;
@@ -68,6 +68,27 @@ impl Maps {
         let first_changed = first_changed.filter(|(old, _)| commits[old] != Some(*old)).collect();
         let merges_flattened = rewritten.merges_flattened.iter().map(|index| history.commit(*index).id).collect();
         Self { first_changed, merges_flattened, refs, lost: lost.into_iter().collect(), commits }
+    }
+
+    /// The same with commits called as they are where a stream comes from, as far as it tells.
+    pub fn called(self, originals: &HashMap<ObjectId, ObjectId>, history: &History) -> Self {
+        let called = |id: &ObjectId| *originals.get(id).unwrap_or(id);
+        let changed = |id: &ObjectId| self.commits.get(id).copied().flatten() != Some(called(id));
+        let mut first_changed = self.first_changed.clone();
+        for (index, commit) in history.iter().filter(|(_, commit)| changed(&commit.id)) {
+            if history.parents(index).iter().all(|parent| !changed(&history.commit(*parent).id)) {
+                let stands = self.commits.get(&commit.id).copied().flatten();
+                first_changed.entry(commit.id).or_insert(stands);
+            } else {
+                first_changed.remove(&commit.id);
+            }
+        }
+        Self {
+            commits: self.commits.iter().map(|(old, new)| (called(old), *new)).collect(),
+            first_changed: first_changed.iter().map(|(old, new)| (called(old), *new)).collect(),
+            merges_flattened: self.merges_flattened.iter().map(called).collect(),
+            ..self
+        }
     }
 
     /// The same as seen from before an earlier run. `parents` are those of a commit as it was before this run.

@@ -134,40 +134,51 @@ fn field(words: &Words<'_>, name: &[u8]) -> Option<(usize, Vec<u8>)> {
 fn to_utf8(message: &[u8], encoding: &[u8]) -> Option<Vec<u8>> {
     let name: Vec<u8> =
         encoding.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
-    let char_of: fn(u8) -> Option<char> = match &name[..] {
+    let text: Option<String> = match &name[..] {
         b"utf8" => return std::str::from_utf8(message).is_ok().then(|| message.to_vec()),
-        b"iso88591" | b"latin1" | b"l1" => |byte| Some(char::from(byte)),
-        b"iso885915" | b"latin9" => |byte| {
-            Some(match byte {
-                0xa4 => '€',
-                0xa6 => 'Š',
-                0xa8 => 'š',
-                0xb4 => 'Ž',
-                0xb8 => 'ž',
-                0xbc => 'Œ',
-                0xbd => 'œ',
-                0xbe => 'Ÿ',
-                byte => char::from(byte),
-            })
-        },
-        b"windows1252" | b"cp1252" => |byte| match byte {
-            0x80..0xa0 => WINDOWS_1252[usize::from(byte - 0x80)],
-            byte => Some(char::from(byte)),
-        },
-        b"usascii" | b"ascii" => |byte| byte.is_ascii().then(|| char::from(byte)),
-        _ => return None,
+        b"iso88591" | b"latin1" | b"l1" => Some(message.iter().copied().map(char::from).collect()),
+        b"usascii" | b"ascii" => message.is_ascii().then(|| message.iter().copied().map(char::from).collect()),
+        name => {
+            let name = std::str::from_utf8(name).ok()?;
+            let (_, encoding) = ENCODINGS.iter().find(|(names, _)| names.contains(&name))?;
+            let text = encoding.decode_without_bom_handling_and_without_replacement(message)?;
+            // The web gives bytes a meaning that Windows leaves without one: control characters of Latin-1.
+            let is_control = |char: char| ('\u{80}'..'\u{a0}').contains(&char);
+            let has_controls = encoding.name().starts_with("windows") && text.contains(is_control);
+            (!has_controls).then(|| text.into_owned())
+        }
     };
-    let text: Option<String> = message.iter().map(|byte| char_of(*byte)).collect();
     text.map(String::into_bytes)
 }
 
-/// Where Windows differs from Latin-1.
-#[rustfmt::skip]
-const WINDOWS_1252: [Option<char>; 32] = [
-    Some('€'), None, Some('‚'), Some('ƒ'), Some('„'), Some('…'), Some('†'), Some('‡'),
-    Some('ˆ'), Some('‰'), Some('Š'), Some('‹'), Some('Œ'), None, Some('Ž'), None,
-    None, Some('‘'), Some('’'), Some('“'), Some('”'), Some('•'), Some('–'), Some('—'),
-    Some('˜'), Some('™'), Some('š'), Some('›'), Some('œ'), None, Some('ž'), Some('Ÿ'),
+/// Encodings by their names in lower case without signs, where what they mean on the web is what they mean to git: in the
+/// last ones as far as characters of the standards go, not for those that vendors have added.
+const ENCODINGS: [(&[&str], &encoding_rs::Encoding); 25] = [
+    (&["iso88592", "latin2", "l2"], encoding_rs::ISO_8859_2),
+    (&["iso88593", "latin3", "l3"], encoding_rs::ISO_8859_3),
+    (&["iso88594", "latin4", "l4"], encoding_rs::ISO_8859_4),
+    (&["iso88595", "cyrillic"], encoding_rs::ISO_8859_5),
+    (&["iso88596", "arabic"], encoding_rs::ISO_8859_6),
+    (&["iso88597", "greek"], encoding_rs::ISO_8859_7),
+    (&["iso88598", "hebrew"], encoding_rs::ISO_8859_8),
+    (&["iso885910", "latin6", "l6"], encoding_rs::ISO_8859_10),
+    (&["iso885913", "latin7", "l7"], encoding_rs::ISO_8859_13),
+    (&["iso885914", "latin8", "l8"], encoding_rs::ISO_8859_14),
+    (&["iso885915", "latin9"], encoding_rs::ISO_8859_15),
+    (&["iso885916", "latin10", "l10"], encoding_rs::ISO_8859_16),
+    (&["koi8r"], encoding_rs::KOI8_R),
+    (&["ibm866", "cp866"], encoding_rs::IBM866),
+    (&["windows1250", "cp1250"], encoding_rs::WINDOWS_1250),
+    (&["windows1251", "cp1251"], encoding_rs::WINDOWS_1251),
+    (&["windows1252", "cp1252"], encoding_rs::WINDOWS_1252),
+    (&["windows1253", "cp1253"], encoding_rs::WINDOWS_1253),
+    (&["windows1254", "cp1254"], encoding_rs::WINDOWS_1254),
+    (&["windows1256", "cp1256"], encoding_rs::WINDOWS_1256),
+    (&["windows1257", "cp1257"], encoding_rs::WINDOWS_1257),
+    (&["gbk", "cp936"], encoding_rs::GBK),
+    (&["gb18030"], encoding_rs::GB18030),
+    (&["eucjp"], encoding_rs::EUC_JP),
+    (&["euckr"], encoding_rs::EUC_KR),
 ];
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! A quoted id is a whole word of 7 and more hex digits that begins the id of one commit which came before. What was pruned
 //! or is not unique is left as it is, and listed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 
 use gix::ObjectId;
@@ -21,6 +21,8 @@ use super::objects::ObjectError;
 pub struct QuotedIds {
     /// The ids of all old commits, sorted.
     old: Vec<ObjectId>,
+    /// Commits that messages call by other ids, which `old` has then.
+    called: HashMap<ObjectId, ObjectId>,
     scope: Scope,
     /// All old commits in the order of the walk, and how many of them it has passed.
     order: Vec<ObjectId>,
@@ -49,10 +51,17 @@ const SHORTEST_OF_DIGITS: usize = 12;
 impl QuotedIds {
     /// For the commits of a history.
     pub fn new(history: &History, scope: Scope) -> Self {
+        Self::called(history, scope, &HashMap::new())
+    }
+
+    /// For those of a history that messages call by other ids, as far as `originals` has them.
+    pub fn called(history: &History, scope: Scope, originals: &HashMap<ObjectId, ObjectId>) -> Self {
         let order: Vec<ObjectId> = history.iter().map(|(_, commit)| commit.id).collect();
-        let mut old = order.clone();
+        let called: HashMap<ObjectId, ObjectId> =
+            order.iter().filter_map(|id| Some((*originals.get(id)?, *id))).collect();
+        let mut old: Vec<ObjectId> = order.iter().map(|id| *originals.get(id).unwrap_or(id)).collect();
         old.sort_unstable();
-        Self { old, scope, order, passed: 0, new: BTreeSet::new(), lost: BTreeSet::new() }
+        Self { old, called, scope, order, passed: 0, new: BTreeSet::new(), lost: BTreeSet::new() }
     }
 
     /// What was left as it was though it looks like an id, as it stands in messages.
@@ -93,7 +102,11 @@ impl QuotedIds {
         let least = ObjectId::from_hex(&padded(word, self.old[0].kind().len_in_hex())).ok()?;
         let from = self.old.partition_point(|id| *id < least);
         let begins = |id: &&ObjectId| id.to_hex_with_len(word.len()).to_string().as_bytes() == word;
-        let fates: Vec<Mapped> = self.old[from..].iter().take_while(begins).filter_map(|id| known(id)).collect();
+        let fate = |id: &ObjectId| match (known(self.called.get(id).unwrap_or(id))?, self.called.get(id)) {
+            (Mapped::Same, Some(other)) => Some(Mapped::of(id, *other)),
+            (fate, _) => Some(fate),
+        };
+        let fates: Vec<Mapped> = self.old[from..].iter().take_while(begins).filter_map(fate).collect();
         let there: Vec<&Mapped> = fates.iter().filter(|fate| **fate != Mapped::Gone).collect();
         match there[..] {
             [Mapped::Same] => None,

@@ -77,7 +77,7 @@ const MAX_DOCUMENT: usize = 4 << 20;
 const MAX_ROUNDS: usize = 4;
 
 /// As git: a file with a NUL in so many of its first bytes is binary.
-const BINARY_WITHIN: usize = 8000;
+const BINARY_WITHIN: usize = 8192;
 
 impl Redactor {
     /// Puts `placeholder` where any of `values` stands.

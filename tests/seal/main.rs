@@ -19,6 +19,7 @@ mod evasion;
 mod exec;
 mod faults;
 mod filter_repo;
+mod filter_repo_stream;
 mod fix;
 mod git;
 mod gitleaks;

@@ -35,6 +35,12 @@ pub struct Options {
     pub quiet: bool,
     pub analyze: bool,
     pub report_dir: Option<OsString>,
+    /// Whether history comes as a stream, not from the repository.
+    pub stdin: bool,
+    /// The repository that history comes from, if it is another one.
+    pub source: Option<OsString>,
+    /// The repository that it goes to, if it is another one.
+    pub target: Option<OsString>,
 }
 
 /// What becomes of refs below `refs/replace`.
@@ -81,7 +87,7 @@ use Takes::{Nothing, One, Some as Several};
 
 /// The options, in the order of its help: names that mean the same, and what they take.
 #[rustfmt::skip]
-const OPTIONS: [(&[&str], Takes); 50] = [
+const OPTIONS: [(&[&str], Takes); 51] = [
     (&["--analyze"], Nothing), (&["--report-dir"], One), (&["--invert-paths"], Nothing),
     (&["--path-match", "--path"], One), (&["--path-glob"], One), (&["--path-regex"], One),
     (&["--use-base-name"], Nothing), (&["--path-rename", "--path-rename-match"], One), (&["--paths"], One),
@@ -97,11 +103,11 @@ const OPTIONS: [(&[&str], Takes); 50] = [
     (&["--source"], One), (&["--target"], One), (&["--date-order"], Nothing), (&["--help", "-h"], Nothing),
     (&["--version"], Nothing), (&["--proceed"], Nothing), (&["--force", "-f"], Nothing), (&["--partial"], Nothing),
     (&["--no-gc"], Nothing), (&["--refs"], Several), (&["--dry-run"], Nothing), (&["--debug"], Nothing),
-    (&["--quiet"], Nothing),
+    (&["--quiet"], Nothing), (&["--stdin"], Nothing),
 ];
 
 /// Options that only the real one has.
-const ELSEWHERE: [(&[&str], Takes); 2] = [(&["--state-branch"], One), (&["--stdin"], Nothing)];
+const ELSEWHERE: [(&[&str], Takes); 1] = [(&["--state-branch"], One)];
 
 const WHENS: [(&str, When); 3] = [("always", When::Always), ("auto", When::Auto), ("never", When::Never)];
 
@@ -186,6 +192,16 @@ impl Options {
         options.finish(is_inverted)
     }
 
+    /// Whether history comes from another repository than it goes to.
+    pub fn comes_from_elsewhere(&self) -> bool {
+        self.source != self.target
+    }
+
+    /// Whether history comes as a stream.
+    pub fn has_stream(&self) -> bool {
+        self.stdin || self.comes_from_elsewhere()
+    }
+
     fn take(&mut self, name: &str, names: &[&str], value: Vec<u8>) -> Result<(), End> {
         let text = || String::from_utf8_lossy(&value).into_owned();
         let choice = |choices: &[&str]| {
@@ -246,6 +262,9 @@ impl Options {
             "--no-gc" => self.no_gc = true,
             "--dry-run" => self.dry_run = true,
             "--quiet" => self.quiet = true,
+            "--stdin" => self.stdin = true,
+            "--source" => self.source = Some(OsString::from_vec(value)),
+            "--target" => self.target = Some(OsString::from_vec(value)),
             "--analyze" => self.analyze = true,
             "--report-dir" => self.report_dir = Some(OsString::from_vec(value)),
             // The order of commits is their graph's; what is done is told in any case; running is all there is to do.
@@ -271,6 +290,9 @@ impl Options {
         if self.analyze && !self.paths.is_empty() {
             return stop("Error: --analyze is incompatible with --path* flags; it's a read-only operation.");
         }
+        if self.analyze && self.stdin {
+            return stop("Error: --analyze is incompatible with --stdin.");
+        }
         let has = |is: fn(&PathChange) -> bool| self.paths.changes.iter().any(is);
         self.paths.keeps_only = !is_inverted && has(|change| matches!(change, PathChange::Select(_)));
         if self.paths.by_base_name && has(|change| !matches!(change, PathChange::Select(_))) {
@@ -280,7 +302,7 @@ impl Options {
             self.replace_refs = Some(ReplaceRefs::UpdateNoAdd);
         }
         self.no_gc |= self.partial || !self.refs.is_empty();
-        self.partial |= !self.refs.is_empty();
+        self.partial |= !self.refs.is_empty() || self.source.is_some() || self.target.is_some();
         self.no_fetch |= self.partial;
         Ok(self)
     }
@@ -467,6 +489,6 @@ pub fn help() -> String {
         };
         text.push_str(&format!("  {}{value}\n", names.join(", ")));
     }
-    text.push_str("Python callbacks, --stdin, --state-branch, --source and --target need git-filter-repo itself.\n");
+    text.push_str("Python callbacks and --state-branch need git-filter-repo itself.\n");
     text
 }

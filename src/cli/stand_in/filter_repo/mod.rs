@@ -3,6 +3,7 @@
 //! New objects are written beside the repository first; refs move once all of them are there. What cannot be had here says so
 //! and changes nothing. Ids are those of the real one: commits are left with what its stream carries.
 
+mod analyze;
 mod args;
 mod checks;
 mod run;

@@ -1,6 +1,7 @@
 //! One run: what is read, what is rewritten, and what follows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -10,21 +11,19 @@ use gix::bstr::{BString, ByteSlice as _};
 use gix::hash::oid;
 use gix::objs::Kind;
 
+use super::analyze::Analysis;
 use super::args::{Options, ReplaceRefs};
 use super::checks::{Ground, Refs};
 use crate::git::{Git, Quarantine, Repository, RunFolder};
 use crate::host::Host;
 use crate::scrub::{
-    Adjust, BlobFate, CommitFate, Header, History, Mapped, Maps, MessageReplacements, Mover, ObjectError, Objects,
-    PathChange, PathRule, PathSelection, Plain, QuotedIds, Rewritten, Rules, Scope, Tips, Worded, Words, retarget_tag,
-    rewrite,
+    Adjust, BlobFate, CommitFate, Header, History, Imported, Mapped, Maps, MessageReplacements, Mover, ObjectError,
+    Objects, PathChange, PathRule, PathSelection, Plain, QuotedIds, Rewritten, Rules, Scope, Tips, Worded, Words,
+    import, is_binary, retarget_tag, rewrite,
 };
 
 /// Where its files are, in the folder of the repository.
 const FOLDER: &str = "filter-repo";
-
-/// Blobs with a NUL before here are binary, and their text is not replaced.
-const BINARY_WITHIN: usize = 8192;
 
 /// A run is taken as the first one when the last is longer ago, in seconds.
 const DAY: u64 = 86_400;
@@ -32,15 +31,23 @@ const DAY: u64 = 86_400;
 /// Rewrites the repository of the current folder. The error is the whole message.
 pub fn run(options: &Options, host: &mut Host) -> Result<(), String> {
     let begun = Instant::now();
-    let here = std::env::current_dir().map_err(|error| format!("fatal: {error}"))?;
+    let begun_in = std::env::current_dir().map_err(text)?;
+    let source = begun_in.join(options.source.as_deref().unwrap_or(".".as_ref()));
+    if let Some(target) = &options.target {
+        std::env::set_current_dir(target).map_err(|error| format!("fatal: {}: {error}", target.display()))?;
+    }
+    let here = std::env::current_dir().map_err(text)?;
     let git = Git::at(&here);
     let repository = Repository::open(&here, &host.environment).map_err(text)?;
-    let mut run = Run { options, git, repository, begun, host };
+    let mut run = Run { options, source, git, repository, begun, host };
     run.carry_out()
 }
 
 struct Run<'a> {
     options: &'a Options,
+    /// Where history comes from.
+    source: PathBuf,
+    /// Where it goes to.
     git: Git,
     repository: Repository,
     begun: Instant,
@@ -65,7 +72,7 @@ impl Run<'_> {
         let git_dir = self.git.read(&["rev-parse", "--git-dir"]).map_err(text)?;
         let git_dir = PathBuf::from(std::ffi::OsStr::from_bytes(git_dir.trim_ascii_end()));
         if options.analyze {
-            return Err("--analyze is not available here: use git-filter-repo itself".to_owned());
+            return self.analyze(&git_dir);
         }
         let is_bare = self.repository.is_bare();
         let refs = self.show_refs()?;
@@ -73,14 +80,10 @@ impl Run<'_> {
         let folder = git_dir.join(FOLDER);
         let ran = std::fs::metadata(folder.join("already_ran")).and_then(|meta| meta.modified()).ok();
         let age = ran.map(|time| time.elapsed().unwrap_or_default().as_secs());
-        if age.is_some_and(|age| age > DAY) && !options.force {
-            return Err(format!(
-                "The previous run is older than a day ({} already exists).\nRemove that file to begin anew, or touch it \
-                 to go on from that run.",
-                folder.join("already_ran").display()
-            ));
-        }
-        let already_ran = age.is_some_and(|age| age <= DAY);
+        let already_ran = match age {
+            Some(age) if age > DAY => self.goes_on(&folder.join("already_ran"))?,
+            age => age.is_some(),
+        };
         let removes_sensitive = if already_ran {
             let before = folder.join("sensitive_data_removal").is_file();
             if options.removes_sensitive_data && !before {
@@ -92,6 +95,14 @@ impl Run<'_> {
         } else {
             options.removes_sensitive_data
         };
+        let other = match () {
+            () if options.stdin => Some("--stdin"),
+            () if options.source.is_some() || options.target.is_some() => Some("--source and --target"),
+            () => None,
+        };
+        if let Some(other) = other.filter(|_| removes_sensitive) {
+            return Err(format!("Error: sensitive data removal is incompatible with {other}"));
+        }
         if !options.force && !already_ran {
             let ground = Ground { git: &self.git, refs: &refs, config: &config, is_bare, git_dir: &git_dir };
             if let Some(objection) = ground.objection().map_err(text)? {
@@ -109,6 +120,53 @@ impl Run<'_> {
         done.and(removed)
     }
 
+    /// Whether a run goes on from one that is long ago: asked, as it may be forgotten by now. If not, its trace is removed.
+    fn goes_on(&mut self, trace: &Path) -> Result<bool, String> {
+        let question = format!(
+            "The previous run is older than a day ({} already exists).\nTreat this run as a continuation of filtering in \
+             the previous run (Y/N)? ",
+            trace.display()
+        );
+        // Without an answer nothing goes on.
+        let _ = self.host.terminal.answer(question.as_bytes());
+        let _ = std::io::stdout().flush();
+        let mut answer = String::new();
+        if std::io::stdin().read_line(&mut answer).map_err(text)? == 0 {
+            return Err(format!("\nfatal: no answer; remove {} to begin anew, or answer Y to go on", trace.display()));
+        }
+        if answer.trim_end_matches(['\r', '\n']).eq_ignore_ascii_case("y") {
+            return Ok(true);
+        }
+        std::fs::remove_file(trace).map_err(text)?;
+        Ok(false)
+    }
+
+    /// Writes reports and changes nothing.
+    fn analyze(&mut self, git_dir: &Path) -> Result<(), String> {
+        let chosen = self.options.report_dir.as_ref().map(PathBuf::from);
+        let folder = chosen.unwrap_or_else(|| git_dir.join(FOLDER).join("analysis"));
+        let shown = folder.display();
+        let fail = |error: std::io::Error| format!("fatal: cannot write to {}: {error}", folder.display());
+        if folder.is_dir() {
+            if !self.options.force {
+                return Err(format!("Error: dir already exists (use --force to delete): \"{shown}\""));
+            }
+            self.say(&format!("Warning: Removing recursively: \"{shown}\""));
+            std::fs::remove_dir_all(&folder).map_err(fail)?;
+        }
+        if self.options.report_dir.is_none() {
+            std::fs::create_dir_all(git_dir.join(FOLDER)).map_err(fail)?;
+        }
+        std::fs::create_dir(&folder).map_err(fail)?;
+        let refs: Vec<&str> = self.options.refs.iter().map(String::as_str).collect();
+        let revisions = if refs.is_empty() { &["--all"][..] } else { &refs };
+        let analysis = Analysis::read(&self.git, revisions)?;
+        let analysis = analysis.ok_or("Nothing to analyze; repository is empty.")?;
+        analysis.write(&folder).map_err(fail)?;
+        self.say(&format!("Writing reports to {shown}...done."));
+        Ok(())
+    }
+
     fn rewrite(
         &mut self,
         start: &Start,
@@ -120,21 +178,24 @@ impl Run<'_> {
     ) -> Result<(), String> {
         let options = self.options;
         let mut quarantine = self.repository.quarantine(run).map_err(text)?;
-        let replaced = replacements(&start.refs);
-        let chosen = self.chosen(start)?;
-        let stash = self.stash(start, git_dir);
+        let stream = self.stream(&mut quarantine)?;
+        // A stream has neither stashes nor replacements: whatever made it has seen to them.
+        let (replaced, chosen, stash) = match &stream {
+            Some(stream) => (HashMap::new(), of_stream(stream), Vec::new()),
+            None => (replacements(&start.refs), self.chosen(start)?, self.stash(start, git_dir)),
+        };
         let mut objects = View { inner: &mut quarantine, replaced: &replaced };
         let chains = chains(&objects, &chosen)?;
         // Tags are written for each ref, below; here counts what they lead to.
         let leads_to = |(name, id): (&BString, &ObjectId)| chains.get(name).map_or(*id, |chain| chain.commit);
-        let takes_all = self.takes_all();
+        let takes_all = self.takes_all() && stream.is_none();
         let replacing = start.refs.iter().filter(|(name, _)| takes_all && name.starts_with(b"refs/replace/"));
         let names = chosen.iter().map(leads_to).chain(stash.iter().map(|(id, _)| *id));
         let names = names.chain(replacing.map(|(_, id)| *id));
         let tips = Tips::read(&objects, names, []).map_err(text)?;
         let history = History::read(&objects, &tips.commits, &[]).map_err(text)?;
-        let rules = self.rules(&mut objects)?;
-        let mut adjust = Adjustments::new(options, &history, &replaced);
+        let rules = self.rules(&mut objects, stream.as_ref())?;
+        let mut adjust = Adjustments::new(options, &history, &replaced, stream.as_ref());
         let mut last = 0;
         let rewritten = rewrite(&history, &tips, &mut objects, &rules, &mut adjust, |count| last = count);
         let rewritten = rewritten.map_err(text)?;
@@ -158,7 +219,10 @@ impl Run<'_> {
         if let Some(pack) = pack {
             self.adopt(&pack.path)?;
         }
-        let (moves, refs) = self.moves(start, &chosen, &tags, &history, &rewritten, already_ran);
+        let (mut moves, mut refs) = self.moves(start, &chosen, &tags, &history, &rewritten, already_ran);
+        if let Some(stream) = &stream {
+            self.move_rest(stream, start, &mut moves, &mut refs);
+        }
         // In two steps: git moves a ref only once in each.
         for moves in [&start.moves, &moves] {
             self.git.feed(&["update-ref", "--no-deref", "--stdin"], moves).map_err(text)?;
@@ -166,7 +230,10 @@ impl Run<'_> {
         if !options.partial && !removes_sensitive {
             self.remove_origin(config)?;
         }
-        let maps = Maps::of(&history, &rewritten, refs, lost);
+        let mut maps = Maps::of(&history, &rewritten, refs, lost);
+        if let Some(stream) = &stream {
+            maps = maps.called(&stream.originals, &history);
+        }
         self.record(git_dir, maps, &history, already_ran, removes_sensitive)?;
         self.clean_up(&stash, &history, &rewritten, git_dir)?;
         self.say(&format!("Completely finished after {:.2} seconds.", self.begun.elapsed().as_secs_f64()));
@@ -179,6 +246,34 @@ impl Run<'_> {
             ));
         }
         Ok(())
+    }
+
+    /// History that is not read from this repository, as objects of it.
+    fn stream(&self, quarantine: &mut Quarantine) -> Result<Option<Imported>, String> {
+        let options = self.options;
+        let imported = if options.stdin {
+            import(&mut std::io::stdin().lock(), quarantine).map_err(text)?
+        } else if options.comes_from_elsewhere() {
+            let encoding = if options.keeps_encoding { "--reencode=no" } else { "--reencode=yes" };
+            let mut words = vec!["fast-export", "--show-original-ids", "--signed-tags=strip"];
+            words.extend(["--tag-of-filtered-object=rewrite", "--fake-missing-tagger", "--mark-tags"]);
+            words.extend(["--reference-excluded-parents", "--use-done-feature", encoding]);
+            words.extend(options.refs.iter().map(String::as_str));
+            if options.refs.is_empty() {
+                words.push("--all");
+            }
+            let read = |stream: &mut dyn std::io::BufRead| import(stream, quarantine).map_err(text);
+            Git::at(&self.source).pipe(&words, read).map_err(text)??
+        } else {
+            return Ok(None);
+        };
+        match imported.outside {
+            Some(id) => Err(format!(
+                "fatal: the stream goes on from {id}, which is not in it: seal rewrites whole histories; nothing was \
+                 changed"
+            )),
+            None => Ok(Some(imported)),
+        }
     }
 
     /// Refs that take part, by name: all of them but notes, or those that were asked for.
@@ -241,7 +336,7 @@ impl Run<'_> {
         ObjectId::from_hex(id.trim_ascii()).map(Some).map_err(|error| error.to_string())
     }
 
-    fn rules(&self, objects: &mut View<'_>) -> Result<Rules, String> {
+    fn rules(&self, objects: &mut View<'_>, stream: Option<&Imported>) -> Result<Rules, String> {
         let options = self.options;
         let mut rules = Rules { pruning: options.pruning, ..Rules::default() };
         if !moves_paths(options) {
@@ -254,28 +349,25 @@ impl Run<'_> {
             rules.keeps_only = options.paths.keeps_only;
         }
         rules.blobs = options.blobs.iter().map(|id| (*id, BlobFate::Drop)).collect();
+        let called = stream.iter().flat_map(|stream| &stream.originals);
+        let dropped = called.filter(|(_, original)| options.blobs.contains(*original));
+        rules.blobs.extend(dropped.map(|(id, _)| (*id, BlobFate::Drop)));
         if options.largest_blob.is_none() && options.replace_text.is_none() {
             return Ok(rules);
         }
-        let list = [
-            "cat-file",
-            "--batch-all-objects",
-            "--unordered",
-            "--batch-check=%(objectname) %(objecttype) %(objectsize)",
-        ];
+        let blobs = match stream {
+            Some(stream) => stream.blobs.clone(),
+            None => self.blobs()?,
+        };
         let mut buffer = Vec::new();
-        for line in self.git.read(&list).map_err(text)?.lines() {
-            let mut words = line.split(|byte| *byte == b' ');
-            let (Some(id), Some(b"blob"), Some(size)) = (words.next(), words.next(), words.next()) else { continue };
-            let id = ObjectId::from_hex(id).map_err(text)?;
-            let size: u64 = size.to_str_lossy().parse().map_err(text)?;
+        for (id, size) in blobs {
             if options.largest_blob.is_some_and(|most| size > most) {
                 rules.blobs.insert(id, BlobFate::Drop);
             } else if let Some(replacements) = &options.replace_text
                 && !rules.blobs.contains_key(&id)
             {
                 objects.read(&id, &mut buffer).map_err(text)?;
-                if memchr::memchr(0, &buffer[..buffer.len().min(BINARY_WITHIN)]).is_none()
+                if !is_binary(&buffer)
                     && let Some(new) = replacements.apply(&buffer)
                 {
                     let new = objects.write(Kind::Blob, &new).map_err(text)?;
@@ -284,6 +376,43 @@ impl Run<'_> {
             }
         }
         Ok(rules)
+    }
+
+    /// The blobs of the repository, and their sizes.
+    fn blobs(&self) -> Result<Vec<(ObjectId, u64)>, String> {
+        let format = "--batch-check=%(objectname) %(objecttype) %(objectsize)";
+        let mut blobs = Vec::new();
+        let listed = self.git.read(&["cat-file", "--batch-all-objects", "--unordered", format]).map_err(text)?;
+        for line in listed.lines() {
+            let mut words = line.split(|byte| *byte == b' ');
+            let (Some(id), Some(b"blob"), Some(size)) = (words.next(), words.next(), words.next()) else { continue };
+            blobs.push((ObjectId::from_hex(id).map_err(text)?, size.to_str_lossy().parse().map_err(text)?));
+        }
+        Ok(blobs)
+    }
+
+    /// The refs of a stream that no rule looks at: notes, and those that it leaves without anything.
+    fn move_rest(&self, stream: &Imported, start: &Start, moves: &mut Vec<u8>, map: &mut RefMap) {
+        for (name, id) in &stream.refs {
+            let old = start.refs.get(name);
+            match id {
+                Some(id) if is_note(name) => {
+                    moves.extend_from_slice(&[b"update ", name.as_slice(), format!(" {id}\n").as_bytes()].concat());
+                    map.insert(name.clone(), (old.copied().unwrap_or(*id), Some(*id)));
+                }
+                None if old.is_some() && !self.options.partial => {
+                    moves.extend_from_slice(&[b"delete ", name.as_slice(), b"\n"].concat());
+                    map.extend(old.map(|old| (name.clone(), (*old, None))));
+                }
+                _ => {}
+            }
+        }
+        // Of refs that were not there before it tells where another repository is named.
+        let tells_all = self.options.source.is_some() || self.options.target.is_some();
+        map.retain(|name, (_, new)| start.refs.contains_key(name) || tells_all && new.is_some());
+        for (name, (old, _)) in map.iter_mut() {
+            *old = start.refs.get(name).copied().unwrap_or(ObjectId::null(self.hash()));
+        }
     }
 
     /// The new tag of each ref that names one, which is called as the ref is; nothing where its commit is gone.
@@ -355,20 +484,25 @@ impl Run<'_> {
                 (Some(new), Some(tag)) => {
                     let to = [&b"refs/tags/"[..], &tag].concat();
                     tell(&[b"update", &to, &hex(new)]);
-                    if !options.partial {
+                    if options.has_stream() {
+                        map.insert(BString::from(to), (*old, Some(*new)));
+                    }
+                    if !options.partial && (!options.has_stream() || start.refs.contains_key(name)) {
                         tell(&[b"delete", name]);
                     }
                     listed = None;
                 }
-                (Some(new), None) if new != old => tell(&[b"update", name, &hex(new)]),
-                (None, _) if !options.partial => tell(&[b"delete", name]),
+                (Some(new), None) if new != old || options.has_stream() => tell(&[b"update", name, &hex(new)]),
+                (None, _) if !options.partial && (!options.has_stream() || start.refs.contains_key(name)) => {
+                    tell(&[b"delete", name]);
+                }
                 _ => {}
             }
             if name != "HEAD" {
                 map.insert(name.clone(), (*old, listed));
             }
         }
-        if self.takes_all() {
+        if self.takes_all() && !options.has_stream() {
             // Notes pass through as they are.
             let notes = start.refs.iter().filter(|(name, _)| name.starts_with(b"refs/notes/"));
             map.extend(notes.map(|(name, id)| (name.clone(), (*id, Some(*id)))));
@@ -381,7 +515,10 @@ impl Run<'_> {
         let name_of = |old: &ObjectId| BString::from(format!("refs/replace/{old}"));
         let mut replace: BTreeMap<BString, Option<ObjectId>> = BTreeMap::new();
         for (name, id) in start.refs.iter().filter(|(name, _)| name.starts_with(b"refs/replace/")) {
-            let goes = matches!(mode, ReplaceRefs::DeleteNoAdd | ReplaceRefs::DeleteAndAdd);
+            // The real one leaves those of commits that changed to be updated, of which those that went then are not.
+            let old = ObjectId::from_hex(&name["refs/replace/".len()..]).ok().and_then(|old| history.index(&old));
+            let changed = old.is_some_and(|old| rewritten.commits[old.get()] != CommitFate::Same);
+            let goes = mode == ReplaceRefs::DeleteNoAdd || mode == ReplaceRefs::DeleteAndAdd && !changed;
             let new = became(id);
             if goes || new != Some(*id) {
                 replace.insert(name.clone(), new.filter(|_| !goes));
@@ -576,7 +713,8 @@ fn moves_paths(options: &Options) -> bool {
 /// What is changed beside the rules, in git-filter-repo's order.
 struct Adjustments {
     mover: Option<Mover>,
-    plain: Plain,
+    /// What only a stream leaves of commits and tags; what comes from one is left already.
+    plain: Option<Plain>,
     /// Commits that are read as others: their own bytes do not say what they are.
     replaced: HashMap<ObjectId, ObjectId>,
     messages: Option<MessageReplacements>,
@@ -585,7 +723,16 @@ struct Adjustments {
 }
 
 impl Adjustments {
-    fn new(options: &Options, history: &History, replaced: &HashMap<ObjectId, ObjectId>) -> Self {
+    fn new(
+        options: &Options,
+        history: &History,
+        replaced: &HashMap<ObjectId, ObjectId>,
+        stream: Option<&Imported>,
+    ) -> Self {
+        let quoted = || match stream {
+            Some(stream) => QuotedIds::called(history, Scope::All, &stream.originals),
+            None => QuotedIds::new(history, Scope::All),
+        };
         let mut others: Vec<Box<dyn Adjust>> = Vec::new();
         if let Some(mailmap) = &options.mailmap {
             others.push(Box::new(mailmap.clone()));
@@ -595,10 +742,10 @@ impl Adjustments {
         }
         Self {
             mover: (!options.paths.is_empty() && moves_paths(options)).then(|| Mover::new(options.paths.clone())),
-            plain: Plain { keeps_encoding: options.keeps_encoding },
+            plain: stream.is_none().then_some(Plain { keeps_encoding: options.keeps_encoding }),
             replaced: replaced.clone(),
             messages: options.replace_message.clone().map(MessageReplacements),
-            quoted: (!options.keeps_commit_hashes).then(|| QuotedIds::new(history, Scope::All)),
+            quoted: (!options.keeps_commit_hashes).then(quoted),
             others,
         }
     }
@@ -614,7 +761,9 @@ impl Adjust for Adjustments {
     }
 
     fn words(&mut self, of: &Worded<'_>, words: &mut Words<'_>) -> Result<(), ObjectError> {
-        self.plain.words(of, words)?;
+        if let Some(plain) = &mut self.plain {
+            plain.words(of, words)?;
+        }
         if self.replaced.contains_key(&of.id) {
             words.set_message(words.message().to_vec());
             // Written whatever else changes, as what was read is not what it is.
@@ -656,6 +805,16 @@ impl Objects for View<'_> {
     fn write_version(&mut self, kind: Kind, bytes: &[u8], place: u64) -> Result<ObjectId, ObjectError> {
         self.inner.write_version(kind, bytes, place)
     }
+}
+
+/// The refs of a stream that rules look at.
+fn of_stream(stream: &Imported) -> Refs {
+    let refs = stream.refs.iter().filter(|(name, _)| !is_note(name));
+    refs.filter_map(|(name, id)| Some((name.clone(), (*id)?))).collect()
+}
+
+fn is_note(name: &[u8]) -> bool {
+    name.starts_with(b"refs/notes/")
 }
 
 /// What stands for an object by `refs/replace`, through chains of them.
@@ -736,6 +895,6 @@ fn run_name() -> String {
     format!("filter-repo-{}", std::process::id())
 }
 
-fn text(error: impl std::fmt::Display) -> String {
+pub fn text(error: impl std::fmt::Display) -> String {
     format!("fatal: {error}")
 }
