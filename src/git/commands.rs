@@ -22,8 +22,7 @@ impl Git {
 
     /// What it prints; an error where it fails.
     pub fn read(&self, args: &[&str]) -> Result<Vec<u8>, GitError> {
-        let output = self.run(args, b"")?;
-        if output.status.success() { Ok(output.stdout) } else { Err(failed(args, &output)) }
+        self.answer(args, b"")
     }
 
     /// Whether it succeeds, which for some commands is the answer.
@@ -37,8 +36,14 @@ impl Git {
         if output.status.success() { Ok(()) } else { Err(failed(args, &output)) }
     }
 
+    /// What it prints about `input`.
+    pub fn answer(&self, args: &[&str], input: &[u8]) -> Result<Vec<u8>, GitError> {
+        let output = self.run(args, input)?;
+        if output.status.success() { Ok(output.stdout) } else { Err(failed(args, &output)) }
+    }
+
     /// Runs it without hooks, and with nobody asked.
-    fn run(&self, args: &[&str], input: &[u8]) -> Result<Output, GitError> {
+    pub(super) fn run(&self, args: &[&str], input: &[u8]) -> Result<Output, GitError> {
         let fail = |error| GitError::new("run git", error);
         let mut git = Command::new("git");
         git.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"]).args(args);

@@ -9,6 +9,8 @@ mod ids;
 mod lfs;
 mod finish;
 mod absence;
+mod adopt;
+mod ban;
 mod commands;
 mod large_blobs;
 mod lookup;
@@ -25,6 +27,7 @@ mod quarantine;
 mod range;
 mod reader;
 mod receive;
+mod remote_push;
 mod refs;
 mod repository;
 mod rewriting;
@@ -34,6 +37,8 @@ mod staged;
 mod switch;
 
 pub use absence::{Absence, Absent, Present, Verdict, verify_absence};
+pub use adopt::{Adopted, CommitMap, Conflict, adopt, finish_adopting};
+pub use ban::{Brought, Side};
 pub use commands::Git;
 pub use fetch::fetch_missing;
 pub use finish::{Kept, finish};
@@ -47,6 +52,9 @@ pub use range::{Additions, NewBlob, Range};
 pub use reader::{Commit, Entry, ObjectReader};
 pub use receive::Receiving;
 pub use refs::{BACKUPS, Checkout, Refs, Target};
+pub use remote_push::{
+    Deed, FETCHED, Moved, PushOutcome, RemoteRef, RemoteState, Tip, advertised, fetch_all, push_rewritten, remote_state,
+};
 pub use repository::{GitError, Repository, Tree, Version};
 pub use rewriting::{Prepared, RewriteError, prepare, read_map};
 pub use run_folder::RunFolder;

@@ -53,7 +53,7 @@ impl Prepared {
 }
 
 /// The name of the file in a run's folder that says what became of each object that is another now: `finish` needs it.
-const MAP: &str = "object-map";
+pub(super) const MAP: &str = "object-map";
 
 impl Prepared {
     /// Writes down what became of each commit, tag and blob that is another now or gone: a line each, old and new id, sorted.

@@ -41,6 +41,23 @@ impl RunFolder {
         Ok(runs)
     }
 
+    /// The runs that wrote down what became of objects, oldest first: also those that are finished.
+    pub fn with_map(common: &Path) -> Result<Vec<Self>, GitError> {
+        let folder = common.join("seal");
+        let fail = |error: io::Error| GitError::new(format!("read {}", folder.display()), error);
+        let entries = match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(fail)?,
+        };
+        let mut runs: Vec<Self> = entries
+            .map(|entry| entry.map(|entry| Self { path: entry.path() }))
+            .collect::<Result<_, _>>()
+            .map_err(fail)?;
+        runs.retain(|run| run.path.join(super::rewriting::MAP).is_file());
+        runs.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(runs)
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path

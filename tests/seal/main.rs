@@ -32,6 +32,7 @@ mod recipients;
 mod scan;
 mod scan_kubernetes;
 mod scan_options;
+mod scrub_remote;
 mod scrub_value;
 mod report;
 mod scrub;

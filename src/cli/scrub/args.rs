@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use gix::ObjectId;
 
+use super::remote::RemoteStep;
 use crate::cli::failure::{Failure, Kind};
 use crate::git::Repository;
 use crate::host::files;
@@ -31,6 +32,9 @@ pub struct ScrubArgs {
     /// Put this file's text in the place of each version
     #[arg(long, value_name = "FILE")]
     pub remove_to: Option<PathBuf>,
+    /// First fetch all that the remotes have, also refs of their hosts, so that nothing of it is missed
+    #[arg(long)]
+    pub fetch: bool,
     /// Show what would happen, and stop
     #[arg(long, short = 'n')]
     pub dry_run: bool,
@@ -43,8 +47,10 @@ pub struct ScrubArgs {
 }
 
 /// What can be done with a rewrite that was carried out.
-#[derive(Subcommand, Clone, Copy, PartialEq, Eq)]
+#[derive(Subcommand, Clone, PartialEq, Eq)]
 pub enum Step {
+    #[command(flatten)]
+    Remote(RemoteStep),
     /// Put all refs back to where they were
     Undo,
     /// Go on with a rewrite that was killed

@@ -2,7 +2,12 @@
 //!
 //! What the words mean is in [`args`], how the plan is told in [`told`]. The rewrite itself is [`git::prepare`](crate::git::prepare).
 
+mod adopt;
 mod args;
+mod ban;
+mod notice;
+mod push;
+mod remote;
 mod told;
 
 use std::path::Path;
@@ -11,6 +16,7 @@ use gix::hash::oid;
 
 pub use args::ScrubArgs;
 use args::Step;
+pub use ban::stop as stop_banned;
 
 use super::failure::{Failure, Kind};
 use super::session::Session;
@@ -25,10 +31,16 @@ use crate::scrub::{self, Mapped, ObjectError, Plan, Rules};
 pub fn run(args: ScrubArgs, session: &Session) -> Result<(), Failure> {
     let repository = Repository::open(Path::new("."), &session.environment)
         .map_err(|error| git_failure(&error).hint("run it in the repository whose history is to change"))?;
+    if let Some(Step::Remote(step)) = &args.step {
+        return remote::run(step, &repository, session);
+    }
     if let Some(step) = args.step {
         return after(step, &repository, session);
     }
     let rules = args.selection.rules(&repository)?;
+    if args.fetch {
+        remote::fetch(&repository, session)?;
+    }
     let refs = Refs::read(&repository).map_err(|error| git_failure(&error))?;
     let refusals = git::refusals(&repository, &refs, MissingCheckouts::Refuse, None);
     let refusals = refusals.map_err(|error| git_failure(&error))?;
@@ -67,6 +79,9 @@ fn after(step: Step, repository: &Repository, session: &Session) -> Result<(), F
         _ => git::undo(repository, run),
     };
     let done = done.map_err(|error| told::switch_failure(&error))?;
+    if step == Step::Undo {
+        ban::lift(repository, run)?;
+    }
     session.say(&format!("{} {}", if step == Step::Resume { "moved" } else { "put back" }, told::refs_moved(&done)));
     Ok(())
 }
@@ -89,10 +104,12 @@ fn rewrite(
     let proof = git::prove(repository, run, &prepared, false).map_err(|error| rewrite_failure(&error))?;
     session.say(&told::proof(&proof));
     prepared.write_map(run).map_err(|error| git_failure(&error))?;
+    let record = notice::write(repository, run, refs, &plan, &prepared)?;
     let map = |id: &oid| prepared.mapped(id).unwrap_or(Mapped::Same);
     let missing = MissingCheckouts::Refuse;
     let switch = SwitchPlan { repository, run, refs, moves: &prepared.moves, map: &map, missing };
     let done = git::switch(&switch).map_err(|error| told::switch_failure(&error))?;
+    ban::after_switch(repository, run, &record)?;
     told::switched(&done).iter().for_each(|line| session.say(line));
     Ok(())
 }

@@ -137,7 +137,8 @@ fn in_words(plan: &Plan, args: &ScrubArgs) -> String {
     lines.join("\n") + "\n"
 }
 
-fn as_json(plan: &Plan) -> serde_json::Value {
+/// A plan for programs.
+pub fn as_json(plan: &Plan) -> serde_json::Value {
     let text = |bytes: &[u8]| bytes.to_str_lossy().into_owned();
     let paths = plan.paths.iter().map(|(path, versions)| json!({"path": text(path), "versions": versions}));
     let refs = plan.refs.iter().map(|moved| {
