@@ -14,7 +14,7 @@ use super::receive;
 use super::scan::{self, Outcome, RuleArgs, SourceArgs};
 use super::session::Session;
 use super::shown;
-use crate::git::{self, Hook, HookChange, HookError, HookFile, HookState, Repository};
+use crate::git::{self, Hook, HookChange, HookError, HookFile, HookState, RefUpdate, Repository, Side};
 use crate::host::{Variable, process};
 use crate::report;
 use crate::scan::{Finding, Source};
@@ -258,6 +258,17 @@ fn run_hook(hook: Hook, args: &[OsString], session: &Session) -> Result<(), Fail
             return verdict(hook, &outcome, "", session);
         }
     };
+    if hook == Hook::PrePush {
+        let repository = Repository::open(Path::new("."), &session.environment)
+            .map_err(|error| Failure { kind: Kind::Usage, ..error.into() })?;
+        let updates = RefUpdate::parse_pushed(source.lines.as_deref().unwrap_or_default())
+            .map_err(|error| Failure { kind: Kind::Usage, ..error.into() })?;
+        super::scrub::stop_banned(&repository, &updates, Side::Pushing(&word(0)), session)?;
+        // What `seal scrub push` pushes is there already, but for what was taken out.
+        if session.environment.value(Variable::SealScrubPush).is_some() {
+            return Ok(());
+        }
+    }
     let rules = RuleArgs::default();
     let outcome = scan::scan(&source, &rules, session)?;
     verdict(hook, &outcome, &word(0), session)

@@ -9,7 +9,7 @@ use super::failure::{Failure, Kind};
 use super::scan::{self, Outcome, RuleArgs, SourceArgs};
 use super::session::Session;
 use super::shown;
-use crate::git::{Receiving, RefUpdate, Repository};
+use crate::git::{Receiving, RefUpdate, Repository, Side};
 use crate::host::{Variable, clock};
 use crate::report::shown_bytes;
 
@@ -25,7 +25,13 @@ pub fn receive(
     let pusher = [Variable::GlUsername, Variable::GiteaPusherName, Variable::RemoteUser]
         .into_iter()
         .find_map(|variable| session.environment.text(variable));
-    let updates = RefUpdate::parse_received(&lines).unwrap_or_default();
+    let updates = RefUpdate::parse_received(&lines).map_err(|error| Failure { kind: Kind::Usage, ..error.into() })?;
+    let log_line = |reason: &str| entry(&updates, pusher, "refused", Some(reason), None);
+    // Nobody may skip this: it takes no looking through.
+    if let Err(failure) = super::scrub::stop_banned(&repository, &updates, Side::Receiving, session) {
+        let _ = write(&receiving.log, &log_line("it brings back what was taken out, or that could not be found out"));
+        return Err(failure);
+    }
     let skip = session.environment.push_options().iter().find_map(|option| option.to_str()?.strip_prefix("seal.skip="));
     let skip = skip.map(str::trim).filter(|reason| !reason.is_empty());
     let log = |decision: &str, reason: Option<&str>, outcome: Option<&Outcome>| {

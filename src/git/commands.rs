@@ -30,7 +30,7 @@ impl Git {
         Ok(self.run(args, b"")?.status.success())
     }
 
-    /// What it answers to `input`, which is no more than a pipe holds; an error where it fails.
+    /// What it answers to `input`, all of which it reads before it answers more than a pipe holds; an error where it fails.
     pub fn ask(&self, args: &[&str], input: &[u8]) -> Result<Vec<u8>, GitError> {
         let output = self.run(args, input)?;
         if output.status.success() { Ok(output.stdout) } else { Err(failed(args, &output)) }
@@ -53,7 +53,7 @@ impl Git {
     }
 
     /// Runs it without hooks, and with nobody asked.
-    fn run(&self, args: &[&str], input: &[u8]) -> Result<Output, GitError> {
+    pub(super) fn run(&self, args: &[&str], input: &[u8]) -> Result<Output, GitError> {
         let fail = |error| GitError::new("run git", error);
         let mut child = self.command(args).spawn().map_err(fail)?;
         // Few bytes that are read before anything is printed. Where git ends early its status says so.

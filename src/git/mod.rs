@@ -11,6 +11,8 @@ mod left;
 mod lfs;
 mod finish;
 mod absence;
+mod adopt;
+mod ban;
 mod commands;
 mod large_blobs;
 mod lookup;
@@ -28,6 +30,7 @@ mod quarantine;
 mod range;
 mod reader;
 mod receive;
+mod remote_push;
 mod refs;
 mod renames;
 mod repository;
@@ -38,6 +41,8 @@ mod staged;
 mod switch;
 
 pub use absence::{Absence, Absent, Present, Verdict, verify_absence};
+pub use adopt::{Adopted, CommitMap, Conflict, adopt, finish_adopting};
+pub use ban::{Brought, Side};
 pub use commands::Git;
 pub use elsewhere::elsewhere;
 pub use fetch::fetch_missing;
@@ -53,6 +58,9 @@ pub use range::{Additions, NewBlob, Range};
 pub use reader::{Commit, Entry, ObjectReader};
 pub use receive::Receiving;
 pub use refs::{BACKUPS, Checkout, Refs, Target};
+pub use remote_push::{
+    Deed, FETCHED, Moved, PushOutcome, RemoteRef, RemoteState, Tip, advertised, fetch_all, push_rewritten, remote_state,
+};
 pub use renames::follow;
 pub use repository::{GitError, Repository, Tree, Version};
 pub use rewriting::{Prepared, Rekeyed, RewriteError, old_objects, prepare, read_map};

@@ -82,7 +82,7 @@ fn mapped(history: &History, rewritten: &Rewritten, rules: &Rules, id: &oid) -> 
 }
 
 /// The name of the file in a run's folder that says what became of each object that is another now: `finish` needs it.
-const MAP: &str = "object-map";
+pub(super) const MAP: &str = "object-map";
 
 /// The name of the file that lists the blobs that went with their paths: they may stand at others still.
 const REMOVED: &str = "removed-blobs";

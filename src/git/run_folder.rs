@@ -44,15 +44,27 @@ impl RunFolder {
     }
 
     /// The runs that are finished, oldest first: their old objects are gone, and maps say what became of them.
-    pub fn finished(common: &Path) -> Vec<Self> {
-        let entries = std::fs::read_dir(common.join("seal")).into_iter().flatten().flatten();
-        let paths = entries.map(|entry| entry.path());
-        let mut runs: Vec<Self> = paths
-            .filter(|path| path.join("object-map").is_file() && !path.join("objects").is_dir())
-            .map(|path| Self { path })
-            .collect();
+    pub fn finished(common: &Path) -> Result<Vec<Self>, GitError> {
+        let mut runs = Self::with_map(common)?;
+        runs.retain(|run| !run.objects().is_dir());
+        Ok(runs)
+    }
+
+    /// The runs that wrote down what became of objects, oldest first: also those that are finished.
+    pub fn with_map(common: &Path) -> Result<Vec<Self>, GitError> {
+        let folder = common.join("seal");
+        let fail = |error: io::Error| GitError::new(format!("read {}", folder.display()), error);
+        let entries = match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(fail)?,
+        };
+        let mut runs: Vec<Self> = entries
+            .map(|entry| entry.map(|entry| Self { path: entry.path() }))
+            .collect::<Result<_, _>>()
+            .map_err(fail)?;
+        runs.retain(|run| run.path.join(super::rewriting::MAP).is_file());
         runs.sort_by(|one, other| one.path.cmp(&other.path));
-        runs
+        Ok(runs)
     }
 
     /// The folder itself.

@@ -60,6 +60,7 @@ variables! {
     GlUsername "GL_USERNAME" "who pushes, as GitLab says it"
     GiteaPusherName "GITEA_PUSHER_NAME" "who pushes, as Gitea and Forgejo say it"
     RemoteUser "REMOTE_USER" "who pushes, as a web server says it"
+    SealScrubPush "SEAL_SCRUB_PUSH" "set by `seal scrub push` for the hook of the push: its commits are not looked through again"
     SealHook "SEAL_HOOK" "path of the hook that calls seal; one that stood there before lies beside it"
     PreCommitFromRef "PRE_COMMIT_FROM_REF" "where a push begins, as the pre-commit framework says it"
     PreCommitToRef "PRE_COMMIT_TO_REF" "what is pushed, as the pre-commit framework says it"

@@ -4,10 +4,12 @@
 //! and go to is [`Objects`]; refs, indexes and reflogs are moved by `git`.
 
 mod adjust;
+mod ban;
 mod bodies;
 mod from_scan;
 mod header;
 mod history;
+mod host_texts;
 mod mailmap;
 mod maps;
 mod messages;
@@ -36,10 +38,12 @@ mod value;
 mod words;
 
 pub use adjust::{Adjust, Worded};
+pub use ban::{BadBan, Ban, BanKind, Bans, is_day};
 pub use bodies::Encoding;
 pub use from_scan::{Holder, Location, NotAReport, Region, Reported, reported};
 pub use header::{CommitEdit, Header, Words, retarget_tag};
 pub use history::{Commit, CommitIndex, History};
+pub use host_texts::{Facts, REBASE_SCRIPT, without_login};
 pub use mailmap::{BadMailmap, Mailmap};
 pub use maps::{BadMap, Maps};
 pub use messages::{MessageReplacements, Plain, TagRename};

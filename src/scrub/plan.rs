@@ -80,6 +80,14 @@ const OF_HOSTS: [&str; 5] =
 impl RefKind {
     /// What a ref is, by its name.
     pub fn of(name: &[u8]) -> Self {
+        // What a remote was fetched to, as a whole.
+        if let Some(fetched) = name.strip_prefix(b"refs/seal/remote/") {
+            let own = fetched.split_once_str("/").map(|(_, own)| [b"refs/", own].concat());
+            return own.map_or(Self::Remote, |own| match Self::of(&own) {
+                Self::Host => Self::Host,
+                _ => Self::Remote,
+            });
+        }
         let starts = |prefix: &str| name.starts_with(prefix.as_bytes());
         match () {
             () if starts("refs/heads/") => Self::Branch,

@@ -34,6 +34,7 @@ mod scan;
 mod scan_kubernetes;
 mod scan_options;
 mod scrub_by_value;
+mod scrub_remote;
 mod scrub_value;
 mod report;
 mod scrub;

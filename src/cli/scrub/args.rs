@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use gix::ObjectId;
 
+use super::remote::RemoteStep;
 use super::value::ValueArgs;
 use super::verify::VerifyArgs;
 use crate::cli::failure::{Failure, Kind};
@@ -41,6 +42,9 @@ pub struct ScrubArgs {
     /// Carry out this plan and no other: stop where refs or words are not those it was told for
     #[arg(long, value_name = "PLAN")]
     pub plan_id: Option<String>,
+    /// First fetch all that the remotes have, also refs of their hosts, so that nothing of it is missed
+    #[arg(long)]
+    pub fetch: bool,
     /// Show what would happen, and stop
     #[arg(long, short = 'n')]
     pub dry_run: bool,
@@ -58,6 +62,8 @@ pub struct ScrubArgs {
 /// What can be done with a rewrite that was carried out.
 #[derive(Subcommand, Clone, PartialEq, Eq)]
 pub enum Step {
+    #[command(flatten)]
+    Remote(RemoteStep),
     /// Put all refs back to where they were
     #[command(after_help = "Examples:\n  seal scrub undo")]
     Undo,

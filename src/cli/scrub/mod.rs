@@ -2,8 +2,13 @@
 //!
 //! What the words mean is in [`args`], how the plan is told in [`told`]. The rewrite itself is [`git::prepare`](crate::git::prepare).
 
+mod adopt;
 mod args;
+mod ban;
 mod leaked;
+mod notice;
+mod push;
+mod remote;
 mod seal_action;
 mod told;
 mod value;
@@ -16,6 +21,7 @@ use gix::hash::oid;
 
 pub use args::ScrubArgs;
 use args::{Signatures, Step};
+pub use ban::stop as stop_banned;
 use seal_action::Sealing;
 use value::Scrub;
 
@@ -32,6 +38,9 @@ use crate::scrub::{self, Adjust, Mapped, ObjectError, Plan, Rules};
 pub fn run(args: ScrubArgs, session: &Session) -> Result<(), Failure> {
     let repository = Repository::open(Path::new("."), &session.environment)
         .map_err(|error| git_failure(&error).hint("run it in the repository whose history is to change"))?;
+    if let Some(Step::Remote(step)) = &args.step {
+        return remote::run(step, &repository, session);
+    }
     if let Some(step) = args.step {
         return after(step, &repository, session);
     }
@@ -43,6 +52,9 @@ pub fn run(args: ScrubArgs, session: &Session) -> Result<(), Failure> {
     });
     let sealing = sealing.transpose()?;
     let wanted = args.value.read(&repository, session, args.remove || args.remove_to.is_some())?;
+    if args.fetch {
+        remote::fetch(&repository, session)?;
+    }
     let refs = Refs::read(&repository).map_err(|error| git_failure(&error))?;
     let refusals = git::refusals(&repository, &refs, MissingCheckouts::Refuse, None);
     let refusals = refusals.map_err(|error| git_failure(&error))?;
@@ -72,7 +84,7 @@ fn after(step: Step, repository: &Repository, session: &Session) -> Result<(), F
     }
     let runs = git::status(repository).map_err(|error| told::switch_failure(&error))?;
     if step == Step::Status {
-        let finished = RunFolder::finished(repository.common_dir());
+        let finished = RunFolder::finished(repository.common_dir()).map_err(|error| git_failure(&error))?;
         return session.answer(told::status(&runs, &finished).as_bytes());
     }
     session.say(&told::rotate());
@@ -93,6 +105,9 @@ fn after(step: Step, repository: &Repository, session: &Session) -> Result<(), F
         _ => git::undo(repository, run),
     };
     let done = done.map_err(|error| told::switch_failure(&error))?;
+    if step == Step::Undo {
+        ban::lift(repository, run)?;
+    }
     session.say(&format!("{} {}", if step == Step::Resume { "moved" } else { "put back" }, told::refs_moved(&done)));
     Ok(())
 }
@@ -188,10 +203,11 @@ fn rewrite(
     let proof = git::prove(repository, run, &prepared, wanted.rewords()).map_err(|error| rewrite_failure(&error))?;
     session.say(&told::proof(&proof));
     prepared.write_map(run).map_err(|error| git_failure(&error))?;
-    run.write_report(&report).map_err(|error| git_failure(&error))?;
+    let record = notice::write(repository, run, refs, &plan, &prepared, &report)?;
     let missing = MissingCheckouts::Refuse;
     let switch = SwitchPlan { repository, run, refs, moves: &prepared.moves, map: &map, missing };
     let done = git::switch(&switch).map_err(|error| told::switch_failure(&error))?;
+    ban::after_switch(repository, run, &record)?;
     told::switched(&done, args.finish).iter().for_each(|line| session.say(&wanted.hide(line)));
     wanted.clean(repository, session)?;
     if args.finish { finish(repository, run, session) } else { Ok(()) }

@@ -246,6 +246,7 @@ fn in_words(plan: &Plan, found: &Found, stayed: bool, args: &ScrubArgs) -> Strin
     lines.join("\n") + "\n"
 }
 
+/// A plan for programs.
 fn as_json(plan: &Plan, stayed: bool) -> serde_json::Value {
     let text = |bytes: &[u8]| bytes.to_str_lossy().into_owned();
     let paths = plan.paths.iter().map(|(path, versions)| json!({"path": text(path), "versions": versions}));

@@ -87,7 +87,7 @@ fn old_objects(args: &VerifyArgs, repository: &Repository) -> Result<BTreeSet<Ob
     let states: BTreeMap<String, RunState> = states.into_iter().map(|(run, state)| (run.name(), state)).collect();
     let is_back =
         |name: &String| matches!(states.get(name), Some(RunState::Written | RunState::Undoing | RunState::Undone));
-    let mut runs = RunFolder::finished(repository.common_dir());
+    let mut runs = RunFolder::finished(repository.common_dir()).map_err(|error| git_failure(&error))?;
     runs.extend(RunFolder::all(repository.common_dir()).map_err(|error| git_failure(&error))?);
     runs.sort_by_key(RunFolder::name);
     let is_meant = |run: &RunFolder| match &args.run {
