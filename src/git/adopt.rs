@@ -158,8 +158,10 @@ pub fn adopt(repository: &Repository, remote: &str, map: &CommitMap, time: &str)
 /// Removes what [`adopt`] kept, and gives how many old commits are still there.
 pub fn finish_adopting(repository: &Repository, map: &CommitMap) -> Result<usize, GitError> {
     let git = Git::at(repository.root());
-    let names = git.read(&["for-each-ref", "--format=delete %(refname)", "refs/seal/backup/adopt-*"])?;
-    git.feed(&["update-ref", "--stdin"], &names)?;
+    let listed = git.read(&["for-each-ref", "--format=delete %(refname)", "refs/seal/backup/"])?;
+    let is_ours = |line: &&[u8]| line.starts_with(b"delete refs/seal/backup/adopt-");
+    let names: Vec<&[u8]> = listed.lines_with_terminator().filter(is_ours).collect();
+    git.feed(&["update-ref", "--stdin"], &names.concat())?;
     for name in ["ORIG_HEAD", "FETCH_HEAD"] {
         let path = repository.common_dir().join(name);
         match std::fs::remove_file(&path) {

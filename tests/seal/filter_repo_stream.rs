@@ -52,8 +52,15 @@ fn streams_are_rewritten_as_the_real_one_rewrites_them() {
     for (number, folder) in std::iter::once(sample()).chain(rest).enumerate() {
         let person = ["-c", "user.name=A", "-c", "user.email=a@x", "notes", "add", "-m", "note", "main"];
         let _ = git(&folder, "source", &person).exits(0);
-        let export =
-            ["fast-export", "--show-original-ids", "--use-done-feature", "--mark-tags", "--branches", "--tags"];
+        let export = [
+            "fast-export",
+            "--show-original-ids",
+            "--use-done-feature",
+            "--mark-tags",
+            "--reencode=yes",
+            "--branches",
+            "--tags",
+        ];
         let stream = git(&folder, "source", &[&export[..], &["--glob=refs/notes/*"]].concat()).exits(0).stdout;
         // What another program has changed on the way.
         let edited = String::from_utf8_lossy(&stream).replace("\ncommitter Ada ", "\ncommitter Eda ").into_bytes();
@@ -88,8 +95,11 @@ fn stream_that_is_damaged_or_goes_on_from_elsewhere_changes_nothing() {
     let folder = sample();
     clones(&folder);
     let before = state(&folder, "ours");
-    let part = git(&folder, "source", &["fast-export", "--reference-excluded-parents", "main~2..main"]).exits(0).stdout;
-    let whole = git(&folder, "source", &["fast-export", "--mark-tags", "--all"]).exits(0).stdout;
+    let part =
+        git(&folder, "source", &["fast-export", "--reference-excluded-parents", "--reencode=yes", "main~2..main"])
+            .exits(0)
+            .stdout;
+    let whole = git(&folder, "source", &["fast-export", "--mark-tags", "--reencode=yes", "--all"]).exits(0).stdout;
     for (stream, problem) in [(&part[..], "goes on from"), (&whole[..whole.len() - 40], "stream"), (b"x\n", "line 1")] {
         let asked = ["compat", "git-filter-repo", "--stdin", "--path", "src/"];
         let ran = folder.seal(asked).stdin(stream).inside(&folder.path("ours")).run().exits(1);

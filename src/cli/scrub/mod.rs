@@ -93,7 +93,8 @@ fn after(step: Step, repository: &Repository, session: &Session) -> Result<(), F
     }
     let is_meant = |state: &RunState| match step {
         Step::Resume => *state == RunState::Switching,
-        _ => matches!(state, RunState::Switching | RunState::Undoing | RunState::Switched),
+        // One that is being finished says that it is too late.
+        _ => !matches!(state, RunState::Written | RunState::Undone),
     };
     let Some((run, _)) = runs.iter().rev().find(|(_, state)| is_meant(state)) else {
         return Err(

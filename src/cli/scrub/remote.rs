@@ -20,6 +20,7 @@ pub enum RemoteStep {
     /// What is not to come back
     Ban(BanArgs),
     /// Tell where the files are that a rewrite left for the team and for hosts
+    #[command(after_help = "Examples:\n  seal scrub report")]
     Report,
 }
 
@@ -66,8 +67,12 @@ pub struct BanArgs {
 #[derive(Subcommand, Clone, PartialEq, Eq)]
 pub enum BanCommand {
     /// Show what is banned
+    #[command(after_help = "Examples:\n  seal scrub ban list")]
     List,
     /// Ban objects by their whole ids
+    #[command(
+        after_help = "Examples:\n  seal scrub ban add --blobs --reason 'leaked on Monday' 8b1d0aa3c5e1f0b2d4c6a8e0f1b3d5c7a9e0f2b4"
+    )]
     Add {
         /// A commit, tag or content of a file, by all digits of its id
         #[arg(value_name = "ID", required = true)]
@@ -83,14 +88,17 @@ pub enum BanCommand {
         until: Option<String>,
     },
     /// Let objects back in
+    #[command(after_help = "Examples:\n  seal scrub ban remove 8b1d0aa3c5e1f0b2d4c6a8e0f1b3d5c7a9e0f2b4")]
     Remove {
         /// All digits of the id
         #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
     },
     /// Write the list, for a server or a colleague
+    #[command(after_help = "Examples:\n  seal scrub ban export > banned")]
     Export,
     /// Add a list that was exported
+    #[command(after_help = "Examples:\n  seal scrub ban import banned\n  seal scrub ban import - < banned")]
     Import {
         /// The list; - is standard input
         #[arg(value_name = "FILE")]
